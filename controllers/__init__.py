@@ -1,0 +1,1 @@
+from . import binary, file_proxy, oauth

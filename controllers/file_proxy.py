@@ -1,0 +1,132 @@
+"""Files that live in the cloud, for those who may read their attachments.
+
+Check (who may), decide (what part), stream (from where), log: the first two with the
+database, the others without.
+"""
+from odoo import _, http
+from odoo.exceptions import AccessError, MissingError
+from odoo.http import request
+from odoo.tools import str2bool
+
+from ..models.ir_attachment import PROXY_PATH
+from ..models.ir_attachment_content import MEMORY, CloudFileError
+from ..utils.http_headers import file_headers
+from ..utils.http_range import decide
+from ..utils.http_validators import make_etag
+from ._access import Access
+from ._byte_source import ByteSource, StoredFile
+from ._file_response import FileResponse
+
+MAX_ID = 2**31 - 1  # PostgreSQL's integer
+
+
+class FileProxy(http.Controller):
+    """``/cloud_storage/file/<id>``."""
+
+    @http.route(
+        PROXY_PATH + "<int:attachment_id>",
+        type="http",
+        auth="public",
+        methods=["GET", "HEAD"],
+        csrf=False,
+        save_session=False,
+        sitemap=False,
+    )
+    def serve(
+        self, attachment_id, access_token=None, filename="", download="", **_ignored
+    ):
+        """Answer with the file, a part of it, or why not; every refusal is a 404.
+
+        :param str access_token: of the attachment, as ``/web/content`` takes it
+        :param str filename: name to save it under; that of the attachment by default
+        :param str download: true to save rather than show
+        """
+        access = _start_access()
+        attachment = _readable(attachment_id, access_token, access)
+        if not (attachment and attachment.cloud_file_id and attachment.cloud_md5):
+            # an answer, not an exception: Odoo would look for a page at this path
+            return FileResponse.refusal(404, _("Not found"), access)
+        decision = _decide(attachment)
+        headers = list(decision.headers) + file_headers(
+            filename or attachment.name,
+            attachment.mimetype,
+            str2bool(download or "", False),
+            attachment.public,
+        )
+        if not decision.send_body:
+            return FileResponse(decision.status, headers, access)
+        sorry = _("The file is in Google Drive, out of reach for now. Try again later.")
+        try:
+            file = _stored_file(attachment)
+        except CloudFileError as err:
+            return FileResponse.refusal(err.http_status, sorry, access)
+        source = ByteSource(file, decision.start, decision.length)
+        return FileResponse(decision.status, headers, access, source, sorry)
+
+
+def _start_access():
+    asked = request.httprequest
+    return Access(
+        request.db,
+        user_id=request.uid,
+        range_request=asked.headers.get("Range"),
+        user_agent=asked.headers.get("User-Agent"),
+        ip_address=asked.remote_addr,
+    )
+
+
+def _readable(attachment_id, access_token, access):
+    """The attachment as superuser, None when this visitor may not read it.
+
+    The same check as for ``/web/content``: public files, access tokens, portal users
+    and record rules (``_get_record_and_check`` in base/models/ir_http.py).
+    """
+    if not 0 < attachment_id <= MAX_ID:
+        return None
+    known = request.env["ir.attachment"].sudo().browse(attachment_id).exists()
+    if not known:
+        return None
+    access.concern(known)
+    try:
+        record, _status = request.env["ir.http"]._get_record_and_check(
+            model="ir.attachment", id=attachment_id, access_token=access_token
+        )
+    except (AccessError, MissingError):
+        return None
+    return record and known
+
+
+def _decide(attachment):
+    return decide(
+        request.httprequest.method,
+        request.httprequest.headers,
+        int(attachment.cloud_size_bytes),
+        make_etag(attachment.cloud_md5),
+        attachment.cloud_synced_date or attachment.write_date,
+    )
+
+
+def _stored_file(attachment):
+    """Read what the answer needs to know.
+
+    :raises CloudFileError: nothing here, and access to the cloud is switched off
+    """
+    path = data = None
+    parameters = request.env["ir.config_parameter"].sudo()
+    if attachment.store_fname:
+        path = attachment._full_path(attachment.store_fname)
+    elif attachment.db_datas:
+        data = attachment.raw
+    else:
+        attachment._check_cloud_access()
+        MEMORY.configure(*attachment._memory_limits())
+    return StoredFile(
+        request.db,
+        attachment.id,
+        int(attachment.cloud_size_bytes),
+        attachment.cloud_md5,
+        path,
+        data,
+        attachment._disk_cache(),
+        parameters.get_param("cloud_storage.x_accel_prefix"),
+    )

@@ -1,0 +1,183 @@
+"""Run the pure tests and the Odoo tests, and count them together."""
+import collections
+import json
+import pathlib
+import random
+import tempfile
+
+from . import browser, image, odoo, paths, processes, venv
+from .sandbox import log_file, sandbox
+from .say import step, warn
+
+TESTS = paths.CHECKOUT / "tests"
+PURE = TESTS / "pure"
+PLUGINS = pathlib.Path(__file__).parent / "plugin"
+DATABASE = "cloud_storage_test"
+# These run on a database that has the module mail as well.
+MAIL_PATTERN = "test_mail*.py"
+
+
+class Tally:
+    """What all suites together came to."""
+
+    def __init__(self):
+        self.outcomes = collections.Counter()
+        self.skipped = {}
+        self.collected = set()
+        self.logs = []
+
+    def add(self, report, log=None):
+        """Count one pytest session.
+
+        :param dict report: as written by the plugin; None after a crash
+        :param pathlib.Path log: Odoo's, shown when a test failed
+        """
+        if report is None:
+            self.outcomes["failed"] += 1
+            warn("pytest ended without a report")
+            report = {"modules": [], "outcomes": {}, "reasons": {}}
+        outcomes = collections.Counter(report["outcomes"].values())
+        self.outcomes += outcomes
+        self.skipped.update(report["reasons"])
+        self.collected.update(map(pathlib.Path, report["modules"]))
+        if outcomes["failed"] and log:
+            self.logs.append(log)
+
+    def close(self, expected):
+        """Say what is missing or was left out, then the closing line.
+
+        :param set expected: paths of the test modules that must have been collected
+        :return: exit status
+        :rtype: int
+        """
+        for path in sorted(expected - self.collected):
+            warn("not collected: %s", path.relative_to(paths.CHECKOUT))
+            self.outcomes["failed"] += 1
+        for test, reason in sorted(self.skipped.items()):
+            warn("skipped: %s: %s", test.rpartition("/")[2], reason)
+        for log in self.logs:
+            warn("Odoo's log: %s", log)
+        passed, failed, skipped = map(
+            self.outcomes.__getitem__, ("passed", "failed", "skipped")
+        )
+        line = "%d passed, %d failed" % (passed, failed)
+        print(line + (", %d skipped" % skipped if skipped else ""), flush=True)
+        return 1 if failed or not passed else 0
+
+
+class Session:
+    """How pytest is called in every suite.
+
+    :param pathlib.Path python: interpreter of the virtualenv
+    :param str only: expression for ``-k``
+    :param str order: "natural" or "random"
+    :param int seed: of the random order
+    """
+
+    def __init__(self, python, only=None, order="natural", seed=None):
+        self.python = python
+        self.options = ["-p", "cloud_storage_count", "-p", "no:cacheprovider", "-q"]
+        self.options.append("--continue-on-collection-errors")
+        if only:
+            self.options += ["-k", only]
+        if order == "random":
+            seed = random.randrange(2**32) if seed is None else seed
+            step("random order, SEED=%d repeats it", seed)
+            self.options += ["-p", "pytest_randomly", "--randomly-seed", seed]
+
+    def run(self, arguments, path=(), **env):
+        """Run pytest.
+
+        :param path: further entries for PYTHONPATH
+        :return: the plugin's report, None when pytest crashed
+        :rtype: dict
+        """
+        with tempfile.TemporaryDirectory(prefix="cs-test-") as folder:
+            report = pathlib.Path(folder, "report.json")
+            temporary = pathlib.Path(folder, "tmp")
+            temporary.mkdir()
+            tables = pathlib.Path(folder, "tables")
+            tables.touch()
+            environment = venv.environment(
+                TMPDIR=temporary,  # browser profiles and the like go with the run
+                PYTHONPATH=":".join(map(str, (PLUGINS, *path))),
+                PYTEST_DISABLE_PLUGIN_AUTOLOAD=1,
+                CLOUD_STORAGE_TEST_REPORT=report,
+                CLOUD_STORAGE_TEST_TABLES=tables,
+                **env,
+            )
+            command = [self.python, "-m", "pytest", *self.options, *arguments]
+            # elsewhere than the checkout, which "-m" would put on the path
+            child = processes.start(command, env=environment, cwd=folder)
+            try:
+                child.wait()
+            finally:
+                processes.stop(child)
+            print(tables.read_text(encoding="utf-8"), end="", flush=True)
+            return json.loads(report.read_text()) if report.exists() else None
+
+
+def run(python, suite=None, only=None, order="natural", seed=None):
+    """Run the suites.
+
+    :return: exit status
+    :rtype: int
+    """
+    session = Session(python, only, order, seed)
+    tally = Tally()
+    pure, plain, mail = modules()
+    expected = set()
+    if suite != "odoo" and pure:
+        expected |= set(pure)
+        run_pure(session, tally)
+    if suite != "pure":
+        for paths_, dependencies in ((plain, []), (mail, ["mail"])):
+            if paths_:
+                expected |= set(paths_)
+                run_odoo(session, tally, paths_, dependencies)
+    return tally.close(expected)
+
+
+def modules():
+    """Test modules: pure ones, those on the addon's dependencies, those with mail."""
+    every = sorted(path.resolve() for path in TESTS.rglob("test_*.py"))
+    pure = [path for path in every if PURE in path.parents]
+    mail = [p for p in every if p not in pure and p.match(MAIL_PATTERN)]
+    return pure, [p for p in every if p not in pure and p not in mail], mail
+
+
+def run_pure(session, tally):
+    """Run the tests that need no Odoo."""
+    step("pure tests")
+    home = ["--rootdir", PURE, "--confcutdir", PURE, "-c", PURE / "pytest.ini"]
+    tally.add(session.run([*home, PURE]))
+
+
+def run_odoo(session, tally, test_modules, dependencies):
+    """Run test modules inside Odoo, on a fresh database."""
+    wanted = sorted(set(image.depends()) | set(dependencies))
+    path = browser.search_path(test_modules)
+    with sandbox(session.python, wanted) as box:
+        box.create_database(DATABASE)
+        box.install_addon(DATABASE)
+        step("tests on Odoo %s with %s", box.tree.version, ", ".join(wanted))
+        log = log_file("tests-" + box.tree.version)
+        addon = odoo.addons_folder() / paths.ADDON
+        (box.folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+        arguments = ["-p", "pytest_odoo", "--odoo-http", "--odoo-config", box.config,
+                     "--odoo-database", DATABASE, "--odoo-log-level", "info",
+                     "--odoo-extra", "logfile=%s" % log, "--rootdir", addon,
+                     "-c", box.folder / "pytest.ini",
+                     "-p", "no:logging", "--disable-warnings",
+                     "-p", "cloud_storage_bridge"]
+        arguments += [addon / p.relative_to(paths.CHECKOUT) for p in test_modules]
+        report = session.run(
+            arguments,
+            path=[box.tree.root],
+            PATH=path,
+            CLOUD_STORAGE_TEST_ODOO_BIN=box.tree.program,
+            CLOUD_STORAGE_TEST_ODOO_CONF=box.config,
+            CLOUD_STORAGE_TEST_ADDONS_PATH=odoo.addons_folder(),
+            CLOUD_STORAGE_TEST_PYTHON=session.python,
+        )
+        tally.add(report, log)

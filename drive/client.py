@@ -1,0 +1,312 @@
+"""The Drive v3 API, as far as the addon needs it.
+
+One :class:`DriveClient` serves one account in one process. It may be used by many threads:
+the service object only builds requests, each thread sends them over a transport of its own
+(httplib2 is not thread-safe), and the pacer is shared.
+"""
+import functools
+import http.client
+import json
+import threading
+
+import google.auth.credentials
+import google_auth_httplib2
+import httplib2
+import requests
+from google.auth.exceptions import GoogleAuthError, TransportError
+from google.auth.transport.requests import AuthorizedSession
+from googleapiclient import discovery_cache
+from googleapiclient.discovery import build_from_document
+from googleapiclient.errors import HttpError
+
+from .errors import AuthError, ConflictError, TransientError, from_response
+from .query import FOLDER_TYPE, folder_named
+from .retry import Retrier
+
+GOOGLE_API_ROOT = "https://www.googleapis.com/"
+TIMEOUT = 60  # seconds without a byte, for connecting and for reading
+FILE_FIELDS = (
+    "id,name,mimeType,size,md5Checksum,sha1Checksum,trashed,parents,appProperties,"
+    "webViewLink,createdTime,modifiedTime,driveId"
+)
+LIST_FIELDS = (
+    "id,name,mimeType,size,md5Checksum,sha1Checksum,trashed,parents,appProperties,"
+    "createdTime,permissionIds"
+)
+ID_BATCH = 1000  # most ids that one generateIds gives
+PAGE_SIZE = 1000  # most files that one list gives
+
+NETWORK_ERRORS = (
+    OSError,
+    http.client.HTTPException,
+    httplib2.HttpLib2Error,
+    requests.RequestException,
+)
+
+
+class TokenCredentials(google.auth.credentials.Credentials):
+    """Access tokens for google-auth, taken from wherever the account keeps them.
+
+    :param token_source: object with ``token() -> str`` and ``renew(stale) -> str``, both
+        callable from any thread
+    """
+
+    def __init__(self, token_source):
+        super().__init__()
+        self._source = token_source
+        self.token = None
+
+    @property
+    def expired(self):
+        """Expiry is the source's affair: it hands out live tokens only."""
+        return False
+
+    @property
+    def valid(self):
+        """False until the first token was taken."""
+        return self.token is not None
+
+    def refresh(self, request):
+        """Take a token; after a 401, another than the refused one."""
+        if self.token is None:
+            self.token = self._source.token()
+        else:
+            self.token = self._source.renew(self.token)
+
+
+@functools.lru_cache(maxsize=8)
+def _service(api_root):
+    """The service that builds requests, the same for all threads."""
+    return _service_from_root(api_root, httplib2.Http())
+
+
+def _service_from_root(api_root, http):
+    """The Drive service for an API root, from the discovery document that is shipped.
+
+    ``client_options.api_endpoint`` does not reach media uploads, the document's
+    ``rootUrl`` does.
+    """
+    document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
+    document["rootUrl"] = api_root.rstrip("/") + "/"
+    document["baseUrl"] = document["rootUrl"] + document["servicePath"]
+    document.pop("mtlsRootUrl", None)
+    return build_from_document(document, http=http)
+
+
+class DriveClient:
+    """Google Drive for one account.
+
+    Every method raises :class:`~.errors.DriveError` or one of its kinds.
+
+    :param token_source: see :class:`TokenCredentials`
+    :param str api_root: root URL of Google's APIs
+    :param Retrier retrier: paces and repeats
+    :param str shared_drive_id: list and create in this shared drive, when set
+    """
+
+    def __init__(
+        self,
+        token_source,
+        api_root=GOOGLE_API_ROOT,
+        retrier=None,
+        shared_drive_id=None,
+        timeout=TIMEOUT,
+    ):
+        self.api_root = api_root.rstrip("/") + "/"
+        self.retrier = retrier or Retrier()
+        self.shared_drive_id = shared_drive_id or None
+        self.timeout = timeout
+        self.service = _service(self.api_root)
+        self.files = self.service.files()  # made anew at each call, for milliseconds
+        self._token_source = token_source
+        self._local = threading.local()
+
+    def http(self):
+        """The httplib2 transport of this thread, with the token in it."""
+        if not hasattr(self._local, "http"):
+            self._local.http = google_auth_httplib2.AuthorizedHttp(
+                TokenCredentials(self._token_source),
+                http=httplib2.Http(timeout=self.timeout),
+            )
+        return self._local.http
+
+    def session(self):
+        """The requests session of this thread, with the token in it; it can stream."""
+        if not hasattr(self._local, "session"):
+            self._local.session = AuthorizedSession(
+                TokenCredentials(self._token_source), max_refresh_attempts=1
+            )
+        return self._local.session
+
+    def bound_service(self):
+        """The service with this thread's transport in it, for code of your own."""
+        return _service_from_root(self.api_root, self.http())
+
+    def guard(self, func):
+        """Call ``func()`` once and translate what the libraries raise."""
+        try:
+            return func()
+        except HttpError as err:
+            raise from_response(err.resp.status, err.resp, err.content) from err
+        except NETWORK_ERRORS as err:
+            # not the text of the error: the address of an upload session is a secret
+            name = type(err).__name__
+            raise TransientError("No answer from Google Drive: %s" % name) from err
+        except GoogleAuthError as err:
+            raise _from_google_auth(err) from err
+
+    def execute(self, request):
+        """Send a request of the service, paced and repeated; return the decoded answer."""
+        return self.retrier.call(
+            lambda: self.guard(lambda: request.execute(http=self.http()))
+        )
+
+    # -- the account ---------------------------------------------------------------------
+
+    def about(self):
+        """Who the account is and its quota (``user``, ``storageQuota``)."""
+        return self.execute(
+            self.service.about().get(
+                fields="user(displayName,emailAddress,permissionId),storageQuota"
+            )
+        )
+
+    # -- files ---------------------------------------------------------------------------
+
+    def generate_ids(self, count):
+        """Reserve ids for files to be created.
+
+        :rtype: list[str]
+        """
+        ids = []
+        while len(ids) < count:
+            batch = min(ID_BATCH, count - len(ids))
+            answer = self.execute(self.files.generateIds(count=batch, space="drive"))
+            ids.extend(answer["ids"])
+        return ids
+
+    def get(self, file_id, fields=FILE_FIELDS):
+        """Metadata of a file, also of a trashed one."""
+        return self.execute(
+            self.files.get(fileId=file_id, fields=fields, supportsAllDrives=True)
+        )
+
+    def update(self, file_id, fields=FILE_FIELDS, **body):
+        """Change metadata: ``name``, ``trashed``, ``appProperties``…"""
+        return self.execute(
+            self.files.update(
+                fileId=file_id, body=body, fields=fields, supportsAllDrives=True
+            )
+        )
+
+    def move(self, file_id, new_parent, old_parents):
+        """Put a file below another folder."""
+        return self.execute(
+            self.files.update(
+                fileId=file_id,
+                addParents=new_parent,
+                removeParents=",".join(old_parents),
+                fields=FILE_FIELDS,
+                supportsAllDrives=True,
+            )
+        )
+
+    def trash(self, file_id):
+        """Put a file in the trash; it can be taken out for 30 days."""
+        return self.update(file_id, trashed=True)
+
+    def delete(self, file_id):
+        """Delete a file for good, past the trash."""
+        return self.execute(self.files.delete(fileId=file_id, supportsAllDrives=True))
+
+    def copy(self, file_id, **body):
+        """Copy a file on Drive's side; return the copy's metadata."""
+        return self.execute(
+            self.files.copy(
+                fileId=file_id, body=body, fields=FILE_FIELDS, supportsAllDrives=True
+            )
+        )
+
+    def list(self, query, fields=LIST_FIELDS, page_size=PAGE_SIZE):
+        """Iterate over the files that match ``query`` (see :mod:`.query`)."""
+        arguments = {
+            "q": query,
+            "pageSize": page_size,
+            "fields": "nextPageToken,files(%s)" % fields,
+            "supportsAllDrives": True,
+            "includeItemsFromAllDrives": True,
+        }
+        if self.shared_drive_id:
+            arguments.update(corpora="drive", driveId=self.shared_drive_id)
+        while True:
+            answer = self.execute(self.files.list(**arguments))
+            yield from answer.get("files", [])
+            if not answer.get("nextPageToken"):
+                return
+            arguments["pageToken"] = answer["nextPageToken"]
+
+    # -- folders -------------------------------------------------------------------------
+
+    def root_id(self):
+        """Id of the folder everything lives below."""
+        return self.shared_drive_id or "root"
+
+    def create_folder(self, name, parent_id, **body):
+        """Create a folder; return its metadata."""
+        body.update(
+            id=self.generate_ids(1)[0],  # a repeated request makes no second one
+            name=name,
+            mimeType=FOLDER_TYPE,
+            parents=[parent_id],
+        )
+        request = self.files.create(body=body, fields=FILE_FIELDS, supportsAllDrives=True)
+        try:
+            return self.execute(request)
+        except ConflictError:
+            return self.get(body["id"])
+
+    def find_folder(self, name, parent_id):
+        """The oldest live folder of that name below ``parent_id``, or None."""
+        found = list(self.list(folder_named(name, parent_id)))
+        return min(found, key=lambda f: f["createdTime"], default=None)
+
+    # -- permissions ---------------------------------------------------------------------
+
+    def permissions(self, file_id):
+        """Permissions of a file: ``id``, ``type``, ``role``, ``emailAddress``."""
+        answer = self.execute(
+            self.service.permissions().list(
+                fileId=file_id,
+                fields="permissions(id,type,role,emailAddress)",
+                supportsAllDrives=True,
+            )
+        )
+        return answer.get("permissions", [])
+
+    def share(self, file_id, email, role="reader"):
+        """Let another account read a file, without a mail to it; return the id."""
+        answer = self.execute(
+            self.service.permissions().create(
+                fileId=file_id,
+                body={"type": "user", "role": role, "emailAddress": email},
+                sendNotificationEmail=False,
+                supportsAllDrives=True,
+                fields="id",
+            )
+        )
+        return answer["id"]
+
+    def unshare(self, file_id, permission_id):
+        """Take a permission away."""
+        return self.execute(
+            self.service.permissions().delete(
+                fileId=file_id, permissionId=permission_id, supportsAllDrives=True
+            )
+        )
+
+
+def _from_google_auth(err):
+    """google-auth wraps what the transport below it met."""
+    if isinstance(err, TransportError) or getattr(err, "retryable", False):
+        return TransientError("No answer from Google: %s" % type(err).__name__)
+    return AuthError(str(err), status=401)

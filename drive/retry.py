@@ -1,0 +1,180 @@
+"""When to call, when to call again, when to give up.
+
+Clock, sleep and randomness are injected, so tests need neither time nor luck. The
+algorithm is "exponential backoff with full jitter" as Google's guides ask for; the pacer
+is a token bucket whose rate halves when Drive says so and recovers by itself.
+"""
+import logging
+import random
+import threading
+import time
+
+from .errors import CircuitOpenError, DriveError, RateLimitError, TransientError
+
+_logger = logging.getLogger(__name__)
+
+MIN_RATE = 0.5  # requests per second the pacer never goes below
+RECOVERY = 1.05  # factor by which each success raises a lowered rate
+MAX_TRIES = 6
+BASE_DELAY = 1.0  # seconds
+MAX_DELAY = 64.0  # seconds
+BREAKER_THRESHOLD = 12  # consecutive failed calls over all threads
+BREAKER_COOLDOWN = 60.0  # seconds
+
+
+class Pacer:
+    """A token bucket shared by all threads of an account.
+
+    :param float rate: requests per second in the long run
+    :param int burst: requests that may go at once after a quiet time
+    :param clock: monotonic seconds
+    """
+
+    def __init__(self, rate=10.0, burst=100, clock=time.monotonic):
+        self.full_rate = self.rate = max(float(rate), MIN_RATE)
+        self.burst = max(1, burst)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._tokens = float(self.burst)
+        self._filled_at = self._blocked_until = clock()
+
+    def reserve(self):
+        """Take a token, on credit when there is none.
+
+        :return: seconds to wait before the request may go
+        """
+        with self._lock:
+            now = self._clock()
+            self._tokens = min(
+                float(self.burst), self._tokens + (now - self._filled_at) * self.rate
+            )
+            self._filled_at = now
+            self._tokens -= 1
+            debt = max(0.0, -self._tokens / self.rate)
+            return max(debt, self._blocked_until - now)
+
+    def slow_down(self, retry_after=None):
+        """Halve the rate, empty the bucket and obey ``retry_after`` (seconds)."""
+        with self._lock:
+            now = self._clock()
+            self.rate = max(MIN_RATE, self.rate / 2)
+            self._tokens = min(self._tokens, 0.0)
+            self._blocked_until = max(self._blocked_until, now + (retry_after or 0))
+
+    def speed_up(self):
+        """Recover a little after a success."""
+        if self.rate < self.full_rate:
+            with self._lock:
+                self.rate = min(self.full_rate, self.rate * RECOVERY)
+
+
+class CircuitBreaker:
+    """Opens after ``threshold`` consecutive failures, lets one try through later.
+
+    :param int threshold: failed calls in a row, over all threads
+    :param float cooldown: seconds it stays open
+    """
+
+    def __init__(
+        self,
+        threshold=BREAKER_THRESHOLD,
+        cooldown=BREAKER_COOLDOWN,
+        clock=time.monotonic,
+    ):
+        self.threshold, self.cooldown = threshold, cooldown
+        self._clock = clock
+        self._lock = threading.Lock()
+        self.failures = 0
+        self._opened_at = None
+
+    def check(self):
+        """Raise :class:`CircuitOpenError` while open."""
+        with self._lock:
+            if self._opened_at is None:
+                return
+            if self._clock() - self._opened_at >= self.cooldown:
+                self._opened_at = self._clock()  # half open: one try, others wait
+                return
+        raise CircuitOpenError(
+            "Google Drive failed %d times in a row" % self.failures,
+            retry_after=self.cooldown,
+        )
+
+    def success(self):
+        """Close again."""
+        if self.failures:
+            with self._lock:
+                self.failures, self._opened_at = 0, None
+
+    def failure(self):
+        """Count one more failure."""
+        with self._lock:
+            self.failures += 1
+            if self.failures >= self.threshold and self._opened_at is None:
+                self._opened_at = self._clock()
+                _logger.warning("Drive failed %d times in a row", self.failures)
+
+
+class Retrier:
+    """Calls a function until it answers, paced and bounded.
+
+    :param Pacer pacer: shared by all threads of an account
+    :param CircuitBreaker breaker: likewise
+    :param int tries: calls in all
+    :param should_stop: called around each wait; raises to give up early
+    :param sleep: waits that many seconds, or less when it is time to stop
+    """
+
+    def __init__(
+        self,
+        pacer=None,
+        breaker=None,
+        tries=MAX_TRIES,
+        should_stop=None,
+        sleep=time.sleep,
+        rand=random.random,
+    ):
+        self.pacer = pacer or Pacer()
+        self.breaker = breaker or CircuitBreaker()
+        self.tries = max(1, tries)
+        self._should_stop = should_stop or (lambda: None)
+        self._sleep, self._rand = sleep, rand
+
+    def call(self, func):
+        """Return what ``func()`` returns.
+
+        :raises DriveError: the last error once tries run out, a permanent one at once
+        """
+        for attempt in range(self.tries):
+            self._pause(self.pacer.reserve())
+            self.breaker.check()
+            try:
+                result = func()
+            except DriveError as err:
+                self._note(err)
+                if not err.retryable or attempt + 1 == self.tries:
+                    raise
+                self._wait(attempt, err)
+            else:
+                self.breaker.success()
+                self.pacer.speed_up()
+                return result
+
+    def _note(self, err):
+        if isinstance(err, RateLimitError):
+            self.pacer.slow_down(err.retry_after)
+        if isinstance(err, TransientError):
+            self.breaker.failure()
+        elif err.status is not None:
+            self.breaker.success()  # Drive answered: it is up
+
+    def _wait(self, attempt, err):
+        delay = self._rand() * min(MAX_DELAY, BASE_DELAY * 2**attempt)
+        _logger.debug("try %d failed (%s), next in %.1f s", attempt + 1, err, delay)
+        self._pause(max(delay, err.retry_after or 0.0))
+
+    def _pause(self, seconds):
+        self._should_stop()
+        if seconds > 0:
+            self._sleep(seconds)
+            self._should_stop()

@@ -1,0 +1,53 @@
+"""What happens when the addon comes and goes."""
+from odoo import SUPERUSER_ID, _, api
+from odoo.exceptions import UserError
+from odoo.tools.sql import column_exists
+
+from .models.ir_module_module import count_remote_files
+
+PARAMETERS = "cloud_storage.%"
+
+
+def pre_init_hook(cr):
+    """Add the status column in no time, however many attachments there are.
+
+    A constant default is not written to the rows (PostgreSQL 11 and later); the ORM
+    would update each of them.
+    """
+    if not column_exists(cr, "ir_attachment", "cloud_sync_status"):
+        cr.execute(
+            "ALTER TABLE ir_attachment ADD COLUMN cloud_sync_status varchar"
+            " DEFAULT 'local'"
+        )
+        cr.execute(
+            "ALTER TABLE ir_attachment ALTER COLUMN cloud_sync_status DROP DEFAULT"
+        )
+
+
+def uninstall_hook(cr, registry):
+    """Refuse while files live only in Drive; leave no trace otherwise.
+
+    Odoo calls it before it removes anything, in the same transaction: an error here
+    leaves the addon installed and whole (``load_modules`` in
+    ``odoo/modules/loading.py``). The files stay in Drive.
+
+    :raises UserError: files live only in Drive
+    """
+    count = count_remote_files(cr)
+    if count:
+        raise UserError(
+            _(
+                "%(count)s files live only in Google Drive and would be lost. Restore"
+                " all of them first (Cloud Storage > Operations > Restore From the"
+                " Cloud), then uninstall.",
+                count=count,
+            )
+        )
+    env = api.Environment(cr, SUPERUSER_ID, {})
+    env["ir.attachment"]._disk_cache().destroy()
+    cr.execute("DROP FUNCTION IF EXISTS cloud_storage_queue_trash() CASCADE")
+    cr.execute(
+        "UPDATE ir_attachment SET type = 'binary', url = NULL"
+        " WHERE type = 'url' AND url LIKE '/cloud_storage/file/%'"
+    )
+    cr.execute("DELETE FROM ir_config_parameter WHERE key LIKE %s", (PARAMETERS,))

@@ -1,0 +1,121 @@
+"""Buttons of a configuration."""
+
+from odoo import _, fields, models
+from odoo.osv.query import Query
+from odoo.tools import human_size
+
+from .cloud_storage_sync_run import TimeBox
+from .cloud_storage_sync_service import BUTTON_SECONDS, DEFAULT_LIMIT
+
+
+class CloudStorageConfig(models.Model):
+    _inherit = "cloud_storage.config"
+
+    auth_state = fields.Selection(related="auth_id.state", string="Authorization")
+
+    def action_manual_sync(self):
+        """Sync for about 15 seconds; what is left goes on in the background.
+
+        :return: the summary when that was enough, else the run
+        """
+        self.ensure_one()
+        self._check_manager()
+        service = self.env["cloud_storage.sync.service"].sudo()
+        run = service._create_run(service._config(self.id), "manual", DEFAULT_LIMIT)
+        service._work(run, TimeBox(BUTTON_SECONDS))
+        if run.state == "queued":
+            return run.action_open()
+        return self._notification(
+            _(
+                "%(synced)s files synced, %(errors)s errors, %(freed)s freed.",
+                synced=run.total_success,
+                errors=run.total_errors,
+                freed=human_size(run.bytes_freed) or "0 bytes",
+            )
+            + (("\n" + run.message) if run.message else ""),
+            "success" if run.state == "done" and not run.total_errors else "warning",
+        )
+
+    def action_ask_sync(self):
+        """Sync; where that deletes local copies, show first how many and how large."""
+        self.ensure_one()
+        if not self.delete_local_after_sync or not self.pending_count:
+            return self.action_manual_sync()
+        dialog = self.env.ref("cloud_storage.cloud_storage_savings_view_dialog")
+        return dict(
+            self.action_savings_report(),
+            target="new",
+            name=_("Sync Now"),
+            views=[(dialog.id, "form")],
+        )
+
+    def action_savings_report(self):
+        """What a sync would move and free, and what stays and why."""
+        self.ensure_one()
+        report = self.env["cloud_storage.savings"].create({"config_id": self.id})
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": report._name,
+            "res_id": report.id,
+            "view_mode": "form",
+            "name": _("Savings Report"),
+        }
+
+    # -- smart buttons -----------------------------------------------------------------
+
+    def action_open_account(self):
+        """The account of this configuration."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "cloud_storage.auth",
+            "res_id": self.auth_id.id,
+            "view_mode": "form",
+            "name": self.auth_id.name,
+        }
+
+    def action_view_synced(self):
+        """The files of the account that are in the cloud."""
+        return self._attachments_action(
+            _("In the Cloud"),
+            [
+                ("cloud_auth_id", "=", self.auth_id.id),
+                ("cloud_sync_status", "=", "synced"),
+            ],
+        )
+
+    def action_view_pending(self):
+        """The files that the next sync moves."""
+        domain = self.env["cloud_storage.sync.service"]._candidate_domain(self.sudo())
+        return self._attachments_action(
+            _("Pending"),
+            # a browser needs the records of a filter by their ids
+            [_plain(leaf) for leaf in domain],
+        )
+
+    def action_view_errors(self):
+        """The files that could not be synced."""
+        return self._attachments_action(
+            _("Errors"), [("cloud_sync_status", "=", "error")]
+        )
+
+    def action_view_runs(self):
+        """The runs of this configuration."""
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "cloud_storage.cloud_storage_sync_run_action"
+        )
+        return dict(action, domain=[("config_id", "in", self.ids)])
+
+    def _attachments_action(self, name, domain):
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "cloud_storage.ir_attachment_action"
+        )
+        # a leaf on id keeps ir.attachment from hiding the files of binary fields
+        domain = [("id", "!=", 0)] + domain
+        return dict(action, name=name, domain=domain, context={})
+
+
+def _plain(leaf):
+    if isinstance(leaf, (list, tuple)) and isinstance(leaf[2], Query):
+        return (leaf[0], leaf[1], list(leaf[2]))
+    return leaf

@@ -1,0 +1,212 @@
+"""What a sync would move and free, without moving it."""
+
+from odoo import _, api, fields, models
+from odoo.tools import human_size
+
+#: Every attachment with the number of the first clause that it fails; NULL: it goes.
+JUDGED = """
+    WITH failing AS (
+        SELECT id, res_model, name, res_field, mimetype, checksum, store_fname,
+               COALESCE(file_size, 0) AS size, CASE {cases} END AS clause
+        FROM ir_attachment
+    ), judged AS (
+        SELECT *, clause IS NULL AND %s AND (
+            row_number() OVER (PARTITION BY clause, checksum, size ORDER BY id) > 1
+            OR EXISTS (
+                SELECT 1 FROM ir_attachment AS there
+                WHERE there.checksum = failing.checksum
+                AND there.cloud_sync_status = 'synced' AND there.cloud_auth_id = %s
+            )) AS duplicate
+        FROM failing
+    )"""
+LINES = """
+    SELECT clause, CASE WHEN clause = 0 THEN NULL ELSE res_model END,
+           CASE WHEN clause = 0 THEN NULL WHEN res_field IS NOT NULL THEN mimetype
+                ELSE lower(substring(name from '\\.([^. ]{1,10})$')) END,
+           count(*), sum(size), count(*) FILTER (WHERE duplicate),
+           COALESCE(sum(size) FILTER (WHERE duplicate), 0)
+    FROM judged GROUP BY 1, 2, 3"""
+# a file of the filestore is freed when all the attachments that share it go
+FREED = """
+    SELECT COALESCE(sum(size), 0) FROM (
+        SELECT max(size) AS size FROM judged
+        GROUP BY COALESCE(store_fname, id::text) HAVING bool_and(clause IS NULL)
+    ) AS files"""
+
+
+class CloudStorageSavings(models.TransientModel):
+    """The savings report of a configuration, from the clauses that select files."""
+
+    _name = "cloud_storage.savings"
+    _description = "Cloud Storage Savings Report"
+    _inherit = "cloud_storage.mixin"
+
+    config_id = fields.Many2one(
+        "cloud_storage.config", "Configuration", required=True, ondelete="cascade"
+    )
+    delete_local = fields.Boolean(related="config_id.delete_local_after_sync")
+    auth_state = fields.Selection(related="config_id.auth_state")
+    consequence = fields.Char(compute="_compute_consequence")
+    line_ids = fields.One2many("cloud_storage.savings.line", "report_id")
+    go_line_ids = fields.One2many(
+        "cloud_storage.savings.line", "report_id", domain=[("goes", "=", True)]
+    )
+    stay_line_ids = fields.One2many(
+        "cloud_storage.savings.line", "report_id", domain=[("goes", "=", False)]
+    )
+    files = fields.Integer(
+        "Files to Move", compute="_compute_totals", help="What a sync would move now."
+    )
+    size_bytes = fields.Float(
+        "Size of These Files", compute="_compute_totals", digits=(18, 0)
+    )
+    duplicate_files = fields.Integer(
+        "Duplicates",
+        compute="_compute_totals",
+        help="Files whose content is uploaded with another one, or in Drive already.",
+    )
+    upload_bytes = fields.Float(
+        "To Upload",
+        compute="_compute_totals",
+        digits=(18, 0),
+        help="Without the duplicates.",
+    )
+    freed_bytes = fields.Float(
+        "Space to Free",
+        digits=(18, 0),
+        readonly=True,
+        help="On this server's disk, when the local copies go. Less than the size of"
+        " the files when attachments share a file with one that stays.",
+    )
+    stay_files = fields.Integer("Files That Stay", compute="_compute_totals")
+    stay_bytes = fields.Float(
+        "Size of What Stays", compute="_compute_totals", digits=(18, 0)
+    )
+
+    def name_get(self):
+        return [
+            (report.id, _("Savings of %s", report.config_id.name)) for report in self
+        ]
+
+    @api.depends("line_ids")
+    def _compute_totals(self):
+        for report in self:
+            goes, stays = report.go_line_ids, report.stay_line_ids
+            report.files = sum(goes.mapped("files"))
+            report.size_bytes = sum(goes.mapped("size_bytes"))
+            report.duplicate_files = sum(goes.mapped("duplicate_files"))
+            report.upload_bytes = report.size_bytes - sum(
+                goes.mapped("duplicate_bytes")
+            )
+            report.stay_files = sum(stays.mapped("files"))
+            report.stay_bytes = sum(stays.mapped("size_bytes"))
+
+    @api.depends("freed_bytes", "files")
+    def _compute_consequence(self):
+        for report in self:
+            report.consequence = report._consequence_words()
+
+    def _consequence_words(self):
+        freed = human_size(self.freed_bytes) or _("0 bytes")
+        if not self.files:
+            return _("There is nothing to move. What Stays tells why.")
+        if not self.delete_local:
+            return _(
+                "The local copies stay and nothing is freed, because Free Local Space"
+                " is off in the configuration. With it, %s would become free.",
+                freed,
+            )
+        days = self.config_id.keep_local_days
+        when = _("%s days after", days) if days else _("at once")
+        return _(
+            "A sync deletes the local copies of these %(files)s files, %(when)s:"
+            " %(freed)s of this server's disk become free. The copy in Drive"
+            " is verified before.",
+            files=self.files,
+            when=when,
+            freed=freed,
+        )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        reports = super().create(vals_list)
+        for report in reports:
+            report._fill()
+        return reports
+
+    def _fill(self):
+        """Judge every attachment in two scans of the table, however many there are."""
+        config = self.config_id.sudo()
+        clauses = self.env["cloud_storage.sync.service"].sudo()._clauses(config)
+        judged, params = self._judge(config, clauses)
+        self.env.cr.execute(judged + LINES, params)
+        self.line_ids = [
+            (0, 0, self._prepare_line(clauses, *row)) for row in self.env.cr.fetchall()
+        ]
+        self.env.cr.execute(judged + FREED, params)
+        self.freed_bytes = self.env.cr.fetchone()[0]
+
+    @api.model
+    def _judge(self, config, clauses):
+        attachments = self.env["ir.attachment"].sudo()
+        attachments.flush()
+        cases, params = [], []
+        for number, clause in enumerate(clauses):
+            query = attachments._where_calc(clause.domain)
+            _tables, where, values = query.get_sql()
+            cases.append("WHEN (%s) IS NOT TRUE THEN %d" % (where or "TRUE", number))
+            params += values
+        params += [config.deduplicate, config.auth_id.id]
+        return JUDGED.format(cases=" ".join(cases)), params
+
+    @api.model
+    def _prepare_line(self, clauses, number, model, extension, *amounts):
+        files, size, duplicate_files, duplicate_bytes = amounts
+        reason = clauses[number].reason if number is not None else False
+        if reason and "%s" in reason:
+            reason = reason % model
+        return {
+            "goes": number is None,
+            "reason": reason,
+            "model_name": model,
+            "extension": extension,
+            "files": files,
+            "size_bytes": size,
+            "duplicate_files": duplicate_files,
+            "duplicate_bytes": duplicate_bytes,
+        }
+
+    def action_sync(self):
+        """Move what the report shows, now."""
+        return self.config_id.action_manual_sync()
+
+    def action_analyze(self):
+        """The lines as a pivot, to turn and sum as one likes."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "cloud_storage.savings.line",
+            "view_mode": "pivot,graph,tree",
+            "domain": [("report_id", "=", self.id)],
+            "name": self.display_name,
+        }
+
+
+class CloudStorageSavingsLine(models.TransientModel):
+    """Files of one model and extension that go, or that stay for one reason."""
+
+    _name = "cloud_storage.savings.line"
+    _description = "Cloud Storage Savings Report Line"
+    _order = "size_bytes desc, id"
+
+    report_id = fields.Many2one(
+        "cloud_storage.savings", required=True, ondelete="cascade", index=True
+    )
+    goes = fields.Boolean("Goes to the Cloud", readonly=True)
+    reason = fields.Char("Why It Stays", readonly=True)
+    model_name = fields.Char("Model", readonly=True)
+    extension = fields.Char(readonly=True)
+    files = fields.Integer(readonly=True)
+    size_bytes = fields.Float("Size", digits=(18, 0), readonly=True)
+    duplicate_files = fields.Integer("Duplicates", readonly=True)
+    duplicate_bytes = fields.Float("Size of Duplicates", digits=(18, 0), readonly=True)

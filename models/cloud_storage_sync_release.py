@@ -1,0 +1,121 @@
+"""Giving local bytes back to the disk, never before the copy in Drive is a committed fact."""
+import logging
+
+from odoo import api, models
+
+_logger = logging.getLogger(__name__)
+
+RELEASE_BATCH = 200
+
+
+class CloudStorageSyncService(models.AbstractModel):
+    _inherit = "cloud_storage.sync.service"
+
+    @api.model
+    def _release_now(self, config, ids):
+        """Release what was just synced, unless it is to be kept for some days.
+
+        :return: bytes that the filestore really gets back
+        """
+        return 0 if config.keep_local_days else self._release(ids)
+
+    @api.model
+    def _release_due(self, config, box=None):
+        """Release what was kept for ``keep_local_days``, committing batch by batch.
+
+        :return: bytes that the filestore really gets back
+        """
+        freed = 0
+        if not config.delete_local_after_sync:
+            return freed
+        last_id = 0  # what can not be released must not be looked at for ever
+        while not (box and box.over):
+            ids = self._releasable_ids(config, last_id)
+            if not ids:
+                break
+            freed += self._release(ids)
+            self.env.cr.commit()  # each batch on its own: locks stay short
+            last_id = ids[-1]
+        return freed
+
+    @api.model
+    def _releasable_ids(self, config, after_id):
+        self.env.cr.execute(
+            "SELECT id FROM ir_attachment WHERE cloud_sync_status = 'synced'"
+            " AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
+            " AND cloud_keep_local IS NOT TRUE AND cloud_auth_id = %s"
+            " AND cloud_synced_date <= (now() at time zone 'UTC') - %s * interval '1 day'"
+            " AND id > %s ORDER BY id LIMIT %s",
+            (config.auth_id.id, config.keep_local_days, after_id, RELEASE_BATCH),
+        )
+        return [row[0] for row in self.env.cr.fetchall()]
+
+    @api.model
+    def _release(self, ids):
+        """Drop the local bytes of synced, unpinned attachments; commits in between.
+
+        :return: bytes that the filestore really gets back
+        """
+        if not ids:
+            return 0
+        self.env["ir.attachment"].flush()
+        self.env["ir.attachment"].sudo().browse(ids).exists()._keep_thumbnails()
+        self.env.cr.commit()  # pictures take their time: go on in a new snapshot
+        return self._drop_local_bytes(ids)
+
+    @api.model
+    def _drop_local_bytes(self, ids):
+        """Make the rows links to the proxy, without bytes of their own.
+
+        Below the ORM: its ``write`` would set ``checksum`` and ``file_size`` to those of
+        an empty file. The file goes through Odoo's garbage collection of the filestore,
+        which looks for other attachments that use it. It is marked while the rows are
+        locked: marked before, a collection could forget the mark; after a commit, a crash
+        could.
+
+        :return: bytes that the filestore really gets back
+        """
+        self.env.cr.execute(
+            "WITH released AS ("
+            " SELECT id, store_fname, file_size FROM ir_attachment WHERE id IN %s"
+            "  AND cloud_sync_status = 'synced' AND cloud_file_id IS NOT NULL"
+            "  AND cloud_md5 IS NOT NULL AND cloud_keep_local IS NOT TRUE"
+            "  AND cloud_size_bytes = COALESCE(file_size, 0)"
+            "  AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
+            "  ORDER BY id FOR UPDATE SKIP LOCKED)"
+            " UPDATE ir_attachment AS a SET store_fname = NULL, db_datas = NULL,"
+            " type = 'url', url = '/cloud_storage/file/' || a.id"
+            " FROM released WHERE a.id = released.id"
+            " RETURNING released.id, released.store_fname, released.file_size, a.checksum",
+            (tuple(ids),),
+        )
+        rows = self.env.cr.fetchall()
+        if not rows:
+            return 0
+        attachments = self.env["ir.attachment"].sudo()
+        files = {fname: size for _id, fname, size, _sha1 in rows if fname}
+        for fname in files:
+            attachments._file_delete(fname)
+        attachments.invalidate_cache(
+            ["store_fname", "db_datas", "type", "url", "raw", "datas"],
+            [row[0] for row in rows],
+        )
+        in_database = sum(size or 0 for _id, fname, size, _sha1 in rows if not fname)
+        checksums = {sha1 for _id, fname, _size, sha1 in rows if fname and sha1}
+        used = self._files_in_use(files, checksums)
+        return in_database + sum(files[fname] or 0 for fname in files if fname not in used)
+
+    @api.model
+    def _files_in_use(self, fnames, checksums):
+        """Those of the filestore's files that other attachments still need.
+
+        By checksum, since that has an index and a file is named after it.
+        """
+        if not fnames or not checksums:
+            return set()
+        self.env.cr.execute(
+            "SELECT DISTINCT store_fname FROM ir_attachment"
+            " WHERE checksum IN %s AND store_fname IN %s",
+            (tuple(checksums), tuple(fnames)),
+        )
+        return {row[0] for row in self.env.cr.fetchall()}

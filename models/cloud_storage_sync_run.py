@@ -1,0 +1,223 @@
+import contextlib
+import json
+import logging
+import time
+
+from odoo import _, api, fields, models
+from odoo.exceptions import UserError
+from odoo.tools import human_size
+
+from .cloud_storage_sync_log import SYNC_TYPES
+
+_logger = logging.getLogger(__name__)
+
+#: First key of the advisory lock that tells that a run is alive; the second is its id.
+LIVE_LOCK = 0x434C4F55
+UNFINISHED = ("queued", "running")
+RESUMABLE = ("stopped", "failed")
+
+
+class CloudStorageSyncRun(models.Model):
+    """One run and its progress.
+
+    While a process works on a run it holds an advisory lock of PostgreSQL, so whoever
+    comes next knows at once whether the run lives: a killed process loses its lock.
+    """
+
+    _name = "cloud_storage.sync.run"
+    _description = "Cloud Storage Run"
+    _inherit = "cloud_storage.mixin"
+    _order = "id desc"
+
+    name = fields.Char(compute="_compute_name")
+    config_id = fields.Many2one(
+        "cloud_storage.config", "Configuration", ondelete="cascade", readonly=True
+    )
+    sync_type = fields.Selection(
+        SYNC_TYPES, "Type", required=True, default="manual", readonly=True
+    )
+    state = fields.Selection(
+        [
+            ("queued", "Queued"),
+            ("running", "Running"),
+            ("done", "Done"),
+            ("failed", "Failed"),
+            ("stopped", "Stopped"),
+        ],
+        required=True,
+        default="queued",
+        index=True,
+        readonly=True,
+    )
+    start_time = fields.Datetime(readonly=True)
+    end_time = fields.Datetime(readonly=True)
+    file_limit = fields.Integer(readonly=True, help="Most files to process; 0: all.")
+    last_id = fields.Integer(readonly=True, help="Attachments up to here were looked at.")
+    total_files = fields.Integer("Files", readonly=True)
+    total_processed = fields.Integer("Processed", readonly=True)
+    total_success = fields.Integer("Succeeded", readonly=True)
+    total_errors = fields.Integer("Errors", readonly=True)
+    total_skipped = fields.Integer("Skipped", readonly=True)
+    bytes_uploaded = fields.Float(digits=(18, 0), readonly=True)
+    bytes_freed = fields.Float(digits=(18, 0), readonly=True)
+    progress = fields.Float(compute="_compute_progress", help="Per cent.")
+    stop_requested = fields.Boolean(readonly=True)
+    message = fields.Text(readonly=True)
+    params = fields.Text(readonly=True, help="What the run works on, as JSON.")
+    log_ids = fields.One2many("cloud_storage.sync.log", "run_id", "Logs")
+
+    @api.depends("sync_type", "start_time")
+    def _compute_name(self):
+        kinds = dict(self._fields["sync_type"]._description_selection(self.env))
+        for run in self:
+            run.name = "%s #%s" % (kinds.get(run.sync_type, ""), run.id or "")
+
+    @api.depends("total_files", "total_processed", "state")
+    def _compute_progress(self):
+        for run in self:
+            if run.state == "done":
+                run.progress = 100.0
+            elif run.total_files:
+                run.progress = min(100.0, 100.0 * run.total_processed / run.total_files)
+            else:
+                run.progress = 0.0
+
+    def action_stop(self):
+        """Ask the runs to stop; a running one does within seconds."""
+        self._check_manager()
+        runs = self.sudo().filtered(lambda run: run.state in UNFINISHED)
+        runs.write({"stop_requested": True})
+        for run in runs:
+            if not run._is_alive():
+                run._finish("stopped", _("Stopped by %s.", self.env.user.name))
+        return True
+
+    def action_resume(self):
+        """Let a run that was stopped or interrupted go on, in the background."""
+        self._check_manager()
+        runs = self.sudo().filtered(lambda run: run.params and run.state in RESUMABLE)
+        # what was done is not looked for again, what failed gets another try
+        runs.write(
+            {"state": "queued", "stop_requested": False, "message": False, "last_id": 0}
+        )
+        self.env["cloud_storage.sync.service"]._wake_cron()
+        return True
+
+    def action_open(self):
+        """The action that shows this run."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self._name,
+            "res_id": self.id,
+            "view_mode": "form",
+            "name": self.name,
+        }
+
+    # -- for the services ----------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _alive(self):
+        """Hold the advisory lock of this run.
+
+        :raises UserError: another process works on it
+        """
+        self.ensure_one()
+        with contextlib.closing(self.env.registry.cursor()) as cr:
+            cr.execute("SELECT pg_try_advisory_lock(%s, %s)", (LIVE_LOCK, self.id))
+            if not cr.fetchone()[0]:
+                raise UserError(_("Another process works on this run already."))
+            cr.commit()
+            try:
+                yield
+            finally:
+                # the connection goes back to a pool: a lock would stay with it
+                with contextlib.suppress(Exception):
+                    cr.execute("SELECT pg_advisory_unlock(%s, %s)", (LIVE_LOCK, self.id))
+                    cr.commit()
+
+    def _is_alive(self):
+        """Whether a process works on this run."""
+        self.ensure_one()
+        self.env.cr.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+            " AND classid = %s AND objid = %s AND objsubid = 2"
+            " AND database = (SELECT oid FROM pg_database"
+            " WHERE datname = current_database())",
+            (LIVE_LOCK, self.id),
+        )
+        return bool(self.env.cr.fetchone()[0])
+
+    def _get_params(self):
+        return json.loads(self.params or "{}")
+
+    def _start(self, total):
+        self.write(
+            {
+                "state": "running",
+                "start_time": self.start_time or fields.Datetime.now(),
+                "total_files": self.total_processed + total,
+            }
+        )
+
+    def _finish(self, state, message=False):
+        self.write(
+            {"state": state, "end_time": fields.Datetime.now(), "message": message}
+        )
+        _logger.info(
+            "Run %s %s: %s processed, %s errors, %s uploaded",
+            self.id,
+            state,
+            self.total_processed,
+            self.total_errors,
+            human_size(self.bytes_uploaded),
+        )
+
+    def _add(self, **amounts):
+        """Add to the counters, in SQL so that two writers lose nothing."""
+        names = sorted(name for name in amounts if amounts[name])
+        if names:
+            assignments = ", ".join("%s = COALESCE(%s, 0) + %%s" % (n, n) for n in names)
+            self.env.cr.execute(
+                "UPDATE cloud_storage_sync_run SET %s WHERE id = %%s" % assignments,
+                [amounts[n] for n in names] + [self.id],
+            )
+            self.invalidate_cache(names, self.ids)
+
+    def _is_stop_requested(self):
+        self.env.cr.execute(
+            "SELECT stop_requested FROM cloud_storage_sync_run WHERE id = %s", (self.id,)
+        )
+        row = self.env.cr.fetchone()
+        return not row or bool(row[0])  # a deleted run is a stopped run
+
+    def _summary(self, remaining=0):
+        """The dict that the services return, over all runs in ``self``."""
+        return {
+            "synced": sum(self.mapped("total_success")),
+            "errors": sum(self.mapped("total_errors")),
+            "skipped": sum(self.mapped("total_skipped")),
+            "remaining": remaining,
+            "bytes_uploaded": int(sum(self.mapped("bytes_uploaded"))),
+            "bytes_freed": int(sum(self.mapped("bytes_freed"))),
+            "duration_s": sum(run._duration() for run in self),
+            "run_ids": self.ids,
+        }
+
+    def _duration(self):
+        if not self.start_time:
+            return 0.0
+        end = self.end_time or fields.Datetime.now()
+        return (end - self.start_time).total_seconds()
+
+
+class TimeBox:
+    """A deadline in monotonic seconds; None means none."""
+
+    def __init__(self, seconds=None):
+        self._end = None if seconds is None else time.monotonic() + seconds
+
+    @property
+    def over(self):
+        """Whether the time is up."""
+        return self._end is not None and time.monotonic() >= self._end

@@ -1,0 +1,89 @@
+"""How a run is doing, for the person who watches it."""
+
+from datetime import timedelta
+
+from babel import Locale
+from babel.dates import format_timedelta
+
+from odoo import _, api, fields, models
+from odoo.tools import get_lang, human_size
+
+from .cloud_storage_sync_run import UNFINISHED
+
+
+class CloudStorageSyncRun(models.Model):
+    _inherit = "cloud_storage.sync.run"
+
+    is_unfinished = fields.Boolean(compute="_compute_progress_text")
+    duration_s = fields.Float("Duration (s)", compute="_compute_progress_text")
+    speed = fields.Float(
+        "Speed (bytes/s)", compute="_compute_progress_text", digits=(18, 0)
+    )
+    seconds_left = fields.Float("Time Left (s)", compute="_compute_progress_text")
+    progress_text = fields.Char("How It Goes", compute="_compute_progress_text")
+    duration_words = fields.Char("Duration", compute="_compute_progress_text")
+
+    @api.depends(
+        "state", "end_time", "total_files", "total_processed", "bytes_uploaded"
+    )
+    def _compute_progress_text(self):
+        for run in self:
+            run.is_unfinished = run.state in UNFINISHED
+            run.duration_s = run._duration()
+            run.duration_words = run._duration_words(run.duration_s)
+            run.speed = run.duration_s and run.bytes_uploaded / run.duration_s
+            run.seconds_left = run._estimate_seconds_left()
+            run.progress_text = run._progress_words()
+
+    def _estimate_seconds_left(self):
+        """What the rest takes when it goes on like this; 0 when that is unknown."""
+        left = self.total_files - self.total_processed
+        if self.state != "running" or left <= 0 or not self.total_processed:
+            return 0.0
+        return left * self.duration_s / self.total_processed
+
+    def _progress_words(self):
+        words = [
+            _(
+                "%(done)s of %(total)s files",
+                done=self.total_processed,
+                total=max(self.total_files, self.total_processed),
+            )
+        ]
+        if self.total_errors:
+            words.append(_("%s errors", self.total_errors))
+        if self.stop_requested and self.is_unfinished:
+            words.append(_("stopping"))
+        elif self.state == "queued":
+            words.append(_("waiting for the background job"))
+        elif self.state == "running":
+            words += self._speed_words()
+        return ", ".join(words)
+
+    def _speed_words(self):
+        words = []
+        if self.speed:
+            words.append(_("%s/s", human_size(self.speed)))
+        if self.seconds_left:
+            words.append(_("%s left", self._duration_words(self.seconds_left)))
+        return words
+
+    @api.model
+    def _duration_words(self, seconds):
+        locale = Locale.parse(get_lang(self.env).code.partition("@")[0])
+        return format_timedelta(timedelta(seconds=seconds), locale=locale)
+
+    def action_view_logs(self):
+        """The rows of these runs, one per file."""
+        return self._logs_action([])
+
+    def action_view_errors(self):
+        """The rows of the files that failed."""
+        return self._logs_action([("status", "=", "error")])
+
+    def _logs_action(self, domain):
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "cloud_storage.cloud_storage_sync_log_action"
+        )
+        action["domain"] = [("run_id", "in", self.ids)] + domain
+        return action

@@ -1,0 +1,133 @@
+import logging
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..drive.errors import DriveError, ForbiddenError, NotFoundError
+from .drive_metadata import drive_name
+
+_logger = logging.getLogger(__name__)
+
+BATCH = 200
+
+
+class CloudStorageTrash(models.Model):
+    """What Drive has to learn of attachments: files left behind, files renamed.
+
+    Triggers of PostgreSQL fill it (see :mod:`.ir_attachment_schema`): whatever deletes a
+    row, takes its Drive file away or renames it, ORM, cascade or SQL, adds to the queue in
+    the same transaction, so a rollback takes it back and a crash loses nothing.
+    """
+
+    _name = "cloud_storage.trash"
+    _description = "Drive Files To Trash Or Rename"
+    _log_access = False
+
+    auth_id = fields.Integer(required=True)  # no foreign key: a trigger must never fail
+    drive_file_id = fields.Char(index=True, help="To be trashed once nobody uses it.")
+    attachment_id = fields.Integer(help="Whose Drive file gets its name.")
+    queued_at = fields.Datetime(required=True, default=fields.Datetime.now)
+    attempts = fields.Integer(default=0)
+    next_attempt = fields.Datetime(index=True)
+
+    @api.model
+    def _process(self, limit=BATCH):
+        """Do what is due; leave what can not be done now for a later turn.
+
+        Commits per file: what happened in Drive must be remembered.
+
+        :return: how many Drive files were changed
+        """
+        if self.env["cloud_storage.auth"]._is_disabled():
+            return 0
+        self.env.cr.execute(
+            "SELECT id FROM cloud_storage_trash WHERE next_attempt IS NULL"
+            " OR next_attempt <= (now() at time zone 'UTC') ORDER BY id LIMIT %s",
+            (limit,),
+        )
+        clients, changed = {}, 0
+        for (row_id,) in self.env.cr.fetchall():
+            changed += self._process_one(row_id, clients)
+            self.env.cr.commit()  # one file, one fact
+        return changed
+
+    @api.model
+    def _process_one(self, row_id, clients):
+        self.env.cr.execute(
+            "SELECT id, auth_id, drive_file_id, attachment_id FROM cloud_storage_trash"
+            " WHERE id = %s FOR UPDATE SKIP LOCKED",
+            (row_id,),
+        )
+        row = self.env.cr.fetchone()
+        if not row:
+            return 0
+        return self._rename(row, clients) if row[-1] else self._trash(row, clients)
+
+    @api.model
+    def _trash(self, row, clients):
+        row_id, auth_id, file_id, _attachment_id = row
+        if self._is_used(file_id):
+            return self._drop(row_id)
+        return self._change(row_id, clients, auth_id, file_id, trashed=True)
+
+    @api.model
+    def _rename(self, row, clients):
+        row_id, _auth_id, _file_id, attachment_id = row
+        attachments = self.env["ir.attachment"].sudo()
+        attachments.invalidate_cache()  # another transaction may have renamed it again
+        attachment = attachments.browse(attachment_id).exists()
+        if attachment.cloud_reserved_id:
+            return self._postpone(row_id)  # it is just going up, by its old name
+        return self._change(
+            row_id,
+            clients,
+            attachment.cloud_auth_id.id,
+            attachment.cloud_file_id,
+            name=attachment.name and drive_name(attachment),
+        )
+
+    @api.model
+    def _change(self, row_id, clients, auth_id, file_id, **change):
+        """Change metadata of a Drive file.
+
+        :return: 1 when it was changed, 0 when it needs no change or can not be had now
+        """
+        auth = self.env["cloud_storage.auth"].sudo().browse(auth_id).exists()
+        if not auth or not file_id:
+            return self._drop(row_id)
+        try:
+            if auth_id not in clients:
+                clients[auth_id] = auth._drive_client(write=True, tries=3)
+            clients[auth_id].update(file_id, fields="id", **change)
+        except (NotFoundError, ForbiddenError) as err:
+            _logger.info("Drive file %s can not be changed: %s", file_id, err)
+            return self._drop(row_id)
+        except (DriveError, UserError) as err:
+            _logger.info("Drive file %s was not changed yet: %s", file_id, err)
+            return self._postpone(row_id)
+        self._drop(row_id)
+        return 1
+
+    @api.model
+    def _is_used(self, file_id):
+        self.env.cr.execute(
+            "SELECT 1 FROM ir_attachment WHERE cloud_file_id = %s"
+            " OR cloud_reserved_id = %s LIMIT 1",
+            (file_id, file_id),
+        )
+        return bool(self.env.cr.fetchone())
+
+    @api.model
+    def _drop(self, row_id):
+        self.env.cr.execute("DELETE FROM cloud_storage_trash WHERE id = %s", (row_id,))
+        return 0
+
+    @api.model
+    def _postpone(self, row_id):
+        self.env.cr.execute(
+            "UPDATE cloud_storage_trash SET attempts = attempts + 1, next_attempt ="
+            " (now() at time zone 'UTC') + least(power(2, attempts), 24 * 60)"
+            " * interval '1 minute' WHERE id = %s",
+            (row_id,),
+        )
+        return 0

@@ -1,0 +1,54 @@
+"""What a file is called in Drive, and what it carries there about its attachment."""
+from ..utils.filenames import drive_file_name
+
+#: Bytes of a property's key and value together ("Limits for custom file properties" of
+#: the Drive API guide).
+PROPERTY_LIMIT = 124
+DATABASE = "odoo_db"
+ATTACHMENT = "odoo_attachment"
+CHECKSUM = "odoo_checksum"
+RECORD = "odoo_record"
+OURS = (DATABASE, ATTACHMENT, CHECKSUM, RECORD)
+
+
+def drive_name(row):
+    """The name of an attachment's file.
+
+    :param row: object with ``name``, ``res_model``, ``res_id`` and ``res_field``
+    """
+    if not row.res_field:
+        return drive_file_name(row.name)
+    return drive_file_name("%s-%s-%s" % (row.res_model, row.res_id, row.name))
+
+
+def app_properties(database_uuid, row):
+    """Private properties of an attachment's file: with them a lost link is found again.
+
+    :param row: as above, and ``id`` and ``checksum``
+    :rtype: dict
+    """
+    record = "%s,%s,%s" % (row.res_model, row.res_id or 0, row.res_field or "")
+    properties = {
+        DATABASE: database_uuid,
+        ATTACHMENT: str(row.id),
+        CHECKSUM: row.checksum or "",
+    }
+    if len((RECORD + record).encode()) <= PROPERTY_LIMIT:
+        properties[RECORD] = record
+    return properties
+
+
+def attachment_id(properties):
+    """The attachment a file was made for, 0 when that can not be told."""
+    text = properties.get(ATTACHMENT, "")
+    # beyond the range of a PostgreSQL integer it would be an error to ask for it
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+def record_of(properties):
+    """Model, id and field of the record the attachment belonged to.
+
+    :rtype: tuple[str, int, str]
+    """
+    model, number, field = (properties.get(RECORD, "").split(",") + ["", "", ""])[:3]
+    return model, int(number) if number.isdecimal() else 0, field

@@ -1,0 +1,261 @@
+"""Attachments in the cloud: their fields, and what happens to them in Odoo."""
+from odoo import SUPERUSER_ID, _, api, fields, models
+from odoo.exceptions import AccessError
+
+PROXY_PATH = "/cloud_storage/file/"
+
+#: Fields that only the server sets: with them a user could read any file of the account.
+CLOUD_FIELDS = [
+    "cloud_file_id",
+    "cloud_storage_url",
+    "cloud_sync_status",
+    "cloud_synced_date",
+    "cloud_size_bytes",
+    "cloud_md5",
+    "cloud_auth_id",
+    "cloud_error_message",
+    "cloud_attempts",
+    "cloud_next_attempt",
+    "cloud_upload_session",
+    "cloud_reserved_id",
+    "cloud_run_id",
+]
+#: What an attachment is that never left.
+LOCAL = dict(dict.fromkeys(CLOUD_FIELDS, False), cloud_sync_status="local")
+del LOCAL["cloud_upload_session"]
+
+#: Fetching these along with the other fields would cost every local attachment time.
+SELDOM_READ = {"copy": False, "readonly": True, "prefetch": False}
+
+
+class IrAttachment(models.Model):
+    _inherit = "ir.attachment"
+
+    cloud_file_id = fields.Char("Drive ID", copy=False, readonly=True)
+    cloud_storage_url = fields.Char(
+        "Link in Drive",
+        help="For people with access to that Drive; never used to fetch.",
+        **SELDOM_READ
+    )
+    cloud_sync_status = fields.Selection(
+        [
+            ("local", "Local"),
+            ("pending", "Pending"),
+            ("synced", "In the Cloud"),
+            ("error", "Error"),
+        ],
+        "Cloud Status",
+        default="local",
+        copy=False,
+        readonly=True,
+    )
+    cloud_synced_date = fields.Datetime("Synced On", **SELDOM_READ)
+    cloud_size_bytes = fields.Float("Size in the Cloud", digits=(18, 0), **SELDOM_READ)
+    cloud_md5 = fields.Char("MD5", **SELDOM_READ)
+    cloud_auth_id = fields.Many2one(
+        "cloud_storage.auth", "Cloud Account", ondelete="restrict", **SELDOM_READ
+    )
+    cloud_keep_local = fields.Boolean(
+        "Keep Local",
+        copy=False,
+        prefetch=False,
+        help="Never move this file to the cloud.",
+    )
+    cloud_error_message = fields.Text("Cloud Error", **SELDOM_READ)
+    cloud_attempts = fields.Integer(
+        help="Runs in a row in which the upload failed.", **SELDOM_READ
+    )
+    cloud_next_attempt = fields.Datetime(**SELDOM_READ)
+    cloud_upload_session = fields.Char(
+        compute="_compute_cloud_upload_session",
+        inverse="_inverse_cloud_upload_session",
+        search="_search_cloud_upload_session",
+        copy=False,
+        help="Resumable session: whoever knows it can write to the file.",
+    )
+    cloud_reserved_id = fields.Char(
+        copy=False, readonly=True, help="Drive id the next upload will use."
+    )
+    cloud_run_id = fields.Integer(**SELDOM_READ)
+
+    # -- secrets -------------------------------------------------------------------------
+
+    @api.depends_context("uid")
+    def _compute_cloud_upload_session(self):
+        secret = self.env["cloud_storage.secret"]
+        reveal = secret._may_reveal()
+        for attachment in self:
+            attachment.cloud_upload_session = (
+                reveal and attachment.id and secret._get(attachment, "upload_session")
+            )
+
+    def _inverse_cloud_upload_session(self):
+        # a default of the user's own gets here past create and write
+        self._check_cloud_fields(["cloud_upload_session"])
+        for attachment in self:
+            self.env["cloud_storage.secret"]._set(
+                attachment, "upload_session", attachment.cloud_upload_session
+            )
+
+    @api.model
+    def _search_cloud_upload_session(self, operator, value):
+        raise AccessError(_("Secrets can not be searched."))
+
+    # -- life ----------------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        for vals in vals_list:
+            self._check_cloud_fields(vals)
+        # explicit values: neither the context nor ir.default can slip in others
+        return super().create([dict(LOCAL, **vals) for vals in vals_list])
+
+    def write(self, vals):
+        self._check_cloud_fields(vals)
+        result = super().write(vals)
+        if "cloud_keep_local" in vals:
+            self._apply_pin()
+        if "db_datas" in vals:
+            self._forget_cloud()
+        return result
+
+    @api.model
+    def _check_cloud_fields(self, names):
+        """Refuse what only the server's own code may set, whoever asks.
+
+        Being in ``sudo()`` is not enough: there are controllers that write what they were
+        sent in superuser mode, yet as the user who sent it.
+
+        :raises AccessError: one of ``names`` is a cloud field
+        """
+        forged = [name for name in CLOUD_FIELDS if name in names]
+        if forged and self.env.uid != SUPERUSER_ID:
+            raise AccessError(
+                _("These fields are set by the server only: %s", ", ".join(forged))
+            )
+
+    def _set_attachment_data(self, asbytes):
+        """New content: whatever is in the cloud is no longer it."""
+        before = {
+            attachment: (attachment.checksum, attachment._has_local_bytes())
+            for attachment in self.sudo()
+            if attachment._knows_cloud()
+        }
+        result = super()._set_attachment_data(asbytes)
+        for attachment, (checksum, was_local) in before.items():
+            if not was_local or attachment.checksum != checksum:
+                attachment._forget_cloud()
+        return result
+
+    def copy_data(self, default=None):
+        """A copy has bytes of its own and no part in the cloud."""
+        default = dict(default or {})
+        original = self.sudo()
+        if original._is_proxy_link():
+            default = dict({"type": "binary", "url": False}, **default)
+        if original.cloud_file_id and not default.keys() & {"raw", "datas", "db_datas"}:
+            # as Odoo 15 does; 14 copies the name of a file that may not be here
+            default["raw"] = self.raw
+        return super().copy_data(default)
+
+    def _has_local_bytes(self):
+        self.ensure_one()
+        return bool(self.store_fname or self.db_datas)
+
+    def _knows_cloud(self):
+        """Whether anything but a plain local file was ever recorded."""
+        self.ensure_one()
+        return bool(
+            self.cloud_sync_status != "local"
+            or self.cloud_file_id
+            or self.cloud_reserved_id
+        )
+
+    def _forget_cloud(self):
+        """Make attachments local; the trigger queues their Drive files for the trash."""
+        # as the server, see _check_cloud_fields
+        for attachment in self.with_user(SUPERUSER_ID):
+            if not attachment._knows_cloud():
+                continue
+            self.env["cloud_storage.secret"]._wipe(attachment, ["upload_session"])
+            vals = dict(LOCAL)
+            if attachment._is_proxy_link():
+                vals.update(type="binary", url=False)
+            attachment.write(vals)
+
+    def _is_proxy_link(self):
+        self.ensure_one()
+        return self.type == "url" and (self.url or "").startswith(PROXY_PATH)
+
+    def _apply_pin(self):
+        """Pinned files with local bytes are plain files, unpinned ones links again."""
+        for attachment in self.sudo():
+            if not attachment.cloud_file_id or not attachment._has_local_bytes():
+                continue
+            as_link = not attachment.cloud_keep_local and attachment._serve_from_cloud()
+            attachment.write(
+                {
+                    "type": "url" if as_link else "binary",
+                    "url": "%s%d" % (PROXY_PATH, attachment.id) if as_link else False,
+                }
+            )
+
+    def _serve_from_cloud(self):
+        """Whether the configuration of the account wants links."""
+        configs = self.cloud_auth_id.config_ids.filtered("is_active")
+        return bool(configs[:1].replace_local_with_cloud)
+
+    @api.model
+    def force_storage(self):
+        """Move local bytes to the storage in force, those of links to the cloud too.
+
+        Odoo's own looks at ``type = 'binary'``; files that are only in the cloud have
+        nothing to move and stay there.
+        """
+        result = super().force_storage()
+        moved = "store_fname" if self._storage() == "db" else "db_datas"
+        links = self.search(
+            [
+                # a leaf on id keeps the search from hiding the files of binary fields
+                ("id", "!=", 0),
+                ("type", "=", "url"),
+                ("cloud_file_id", "!=", False),
+                (moved, "!=", False),
+            ]
+        )
+        for attachment in links:
+            attachment.write({"raw": attachment.raw, "mimetype": attachment.mimetype})
+        return result
+
+    # -- API -----------------------------------------------------------------------------
+
+    def sync_to_cloud(self):
+        """Move these attachments to the cloud now; commits as it goes.
+
+        The whitelists hold: the reason why a file may not go is on its log row.
+
+        :return: whether all of them are in the cloud afterwards
+        :rtype: bool
+        :raises AccessError: the user may not write one of them
+        :raises UserError: there is no configuration or its account can not be used
+        """
+        self._check_may_move()
+        synced = self.env["cloud_storage.sync.service"].sudo()._sync_files(self)
+        return synced == self and bool(self)
+
+    def _check_may_move(self):
+        """:raises AccessError: the user may not write one of these attachments"""
+        self.check_access_rights("write")
+        self.check("write")
+
+    def _retry_cloud_sync(self):
+        """Forget the failures of these attachments and try again.
+
+        :raises AccessError: the user may not write one of them
+        """
+        self._check_may_move()
+        server = self.with_user(SUPERUSER_ID)
+        failed = server.filtered(lambda a: a.cloud_sync_status == "error")
+        failed.write({"cloud_sync_status": "local", "cloud_attempts": 0})
+        server.filtered("cloud_next_attempt").write({"cloud_next_attempt": False})
+        return self.sync_to_cloud()

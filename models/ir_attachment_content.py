@@ -1,0 +1,256 @@
+"""Where the bytes of an attachment come from: this server, a cache, Drive."""
+import os
+
+from odoo import _, api, fields, models, tools
+from odoo.exceptions import UserError
+from odoo.tools import config, human_size
+
+from ..drive import transfer
+from ..drive.errors import (
+    ChecksumError,
+    DriveError,
+    ForbiddenError,
+    NotFoundError,
+    RangeError,
+)
+from ..utils.memory_cache import MemoryCache
+from ..utils.shared_cache import shared_disk_cache
+
+MEMORY = MemoryCache()
+MB = 1024 * 1024
+CACHE_TTL_SECONDS = 86400
+CACHE_MAX_SIZE_MB = 1024
+#: How long a reader waits for another one that downloads the same file.
+FILL_SECONDS = 60
+READ_TRIES = 4  # calls per request to Drive while a person waits
+
+
+class CloudFileError(UserError):
+    """The content of a cloud file can not be had; the message says why.
+
+    :param int http_status: what the proxy answers
+    """
+
+    def __init__(self, message, http_status=503):
+        super().__init__(message)
+        self.http_status = http_status
+        # the web client shows errors whose class it does not know as crashes
+        self.context = {"exception_class": "odoo.exceptions.UserError"}
+
+
+class ContentField(fields.Binary):
+    """Content that may be in the cloud: sizes are known, files come one at a time.
+
+    ``Binary.compute_value`` (odoo/fields.py) reads contents to tell their sizes, and
+    computes for a whole batch of records, the one that was asked for first.
+    """
+
+    def _can_setup_from(self, field):
+        # Odoo 14: the attributes of a plain Binary hold; later versions know by themselves
+        return isinstance(field, fields.Binary)
+
+    def compute_value(self, records):
+        remote = records._cloud_only()
+        if not remote:
+            return super().compute_value(records)
+        context = records.env.context
+        if context.get("bin_size") or context.get("bin_size_" + self.name):
+            for record in remote:
+                size = self.convert_to_cache(human_size(record.file_size), record)
+                records.env.cache.set(record, self, size)
+            records -= remote
+        else:
+            # the one that was asked for alone, or all that are local: never both, see
+            # _compute_raw
+            first = records[:1]
+            records = first if first in remote else records - remote
+        return super().compute_value(records)
+
+
+class IrAttachment(models.Model):
+    _inherit = "ir.attachment"
+
+    raw = ContentField()
+    datas = ContentField()
+
+    # -- dispatchers ---------------------------------------------------------------------
+
+    @api.depends("cloud_file_id")  # so that ``read`` fetches it along with the others
+    def _compute_raw(self):
+        # ContentField asks for local files, or for one that is in the cloud
+        if len(self) == 1 and self._cloud_only():
+            self.raw = self.sudo()._cloud_read()
+        else:
+            super()._compute_raw()
+
+    def _cloud_only(self):
+        """Those whose bytes are not on this server."""
+        next(iter(self), self).cloud_file_id  # pylint: disable=expression-not-assigned
+        # which fetched it for all: a look at the cache is enough for those that never left
+        known = list(self.env.cache.get_values(self, self._fields["cloud_file_id"]))
+        if len(known) == len(self) and not any(known):
+            return self.browse()
+        there = [a for a in self if a.cloud_file_id]
+        return self.browse(a.id for a in there if not a._has_local_bytes())
+
+    @api.model
+    def _file_read(self, fname):
+        """A file that the filestore lost may be in the cloud; it is named by its sha1."""
+        data = super()._file_read(fname)
+        if data:  # an empty content has no file
+            return data
+        self.env.cr.execute(
+            "SELECT id FROM ir_attachment"
+            " WHERE checksum = %s AND cloud_file_id IS NOT NULL ORDER BY id LIMIT 1",
+            (os.path.basename(fname),),
+        )
+        found = self.env.cr.fetchone()
+        return self.sudo().browse(found[0])._cloud_read() if found else data
+
+    # -- reading -------------------------------------------------------------------------
+
+    def _cloud_read(self):
+        """All bytes, from a cache or from Drive, verified.
+
+        :rtype: bytes
+        :raises CloudFileError: they can not be had; never returns wrong or empty bytes
+        """
+        self.ensure_one()
+        self._read(["cloud_size_bytes", "cloud_md5", "cloud_auth_id"])  # in one query
+        size, md5 = int(self.cloud_size_bytes), self.cloud_md5
+        if not size:
+            return b""
+        self._check_cloud_access()
+        MEMORY.configure(*self._memory_limits())
+        data = MEMORY.get(self.env.cr.dbname, md5)
+        if data is None:
+            data = self._cached(size, md5) or self._fetch(size, md5)
+            MEMORY.put(self.env.cr.dbname, md5, data)
+        return data
+
+    def _cached(self, size, md5):
+        return self._disk_cache().read(md5, size)
+
+    def _fetch(self, size, md5):
+        """All bytes from Drive, into the disk cache; one download for all who wait."""
+        with self._disk_cache().fill_lock(md5, FILL_SECONDS):
+            return self._cached(size, md5) or self._download()
+
+    def _download(self):
+        """All bytes from Drive, into the disk cache on the way."""
+        size, md5 = int(self.cloud_size_bytes), self.cloud_md5
+        try:
+            data = transfer.read(self._read_client(), self.cloud_file_id, size, md5)
+        except DriveError as err:
+            raise self._cloud_error(err) from err
+        self._disk_cache().put(md5, data)
+        return data
+
+    def _check_cloud_access(self):
+        """:raises CloudFileError: access is switched off, or the account is gone"""
+        auth = self.cloud_auth_id
+        if not auth:
+            raise CloudFileError(_("The account of %s is gone.", self.name))
+        configs = auth.config_ids.filtered("is_active")
+        if configs and not any(configs.mapped("enable_cloud_access")):
+            raise CloudFileError(
+                _(
+                    "%s is in the cloud, and access to the cloud is switched off in the"
+                    " configuration.",
+                    self.name,
+                )
+            )
+
+    def _read_client(self):
+        """A client of the account the file lives in.
+
+        :raises CloudFileError: access is switched off, or there is no usable account
+        """
+        self._check_cloud_access()
+        try:
+            return self.cloud_auth_id._drive_client(tries=READ_TRIES)
+        except UserError as err:
+            raise CloudFileError("%s: %s" % (self.name, err)) from err
+        except DriveError as err:
+            raise self._cloud_error(err) from err
+
+    def _cloud_error(self, err):
+        """What a failed read means for the person who wants the file."""
+        if isinstance(err, NotFoundError):
+            self._flag_cloud_problem(_("The file is gone from Google Drive."))
+            return CloudFileError(
+                _(
+                    "%s is gone from Google Drive. Somebody deleted it there, or the"
+                    " account lost access to it.",
+                    self.name,
+                ),
+                http_status=404,
+            )
+        if isinstance(err, ForbiddenError):
+            return CloudFileError(
+                _(
+                    "Google Drive does not give %(name)s away: %(reason)s",
+                    name=self.name,
+                    reason=err,
+                )
+            )
+        if isinstance(err, (ChecksumError, RangeError)):
+            self._flag_cloud_problem(str(err))
+            return CloudFileError(
+                _("%s was changed in Google Drive: it is not the file it was.", self.name)
+            )
+        message = self.cloud_auth_id._drive_message(err)
+        return CloudFileError("%s: %s" % (self.name, message))
+
+    def _flag_cloud_problem(self, message):
+        """Remember a fact about Drive, in a transaction that survives the error.
+
+        A row that is locked is left alone: waiting could mean waiting for ourselves.
+        """
+        with self.env.registry.cursor() as cr:
+            cr.execute(
+                "UPDATE ir_attachment SET cloud_error_message = %s WHERE id IN ("
+                " SELECT id FROM ir_attachment WHERE id = %s FOR UPDATE SKIP LOCKED)",
+                (message, self.id),
+            )
+
+    # -- caches --------------------------------------------------------------------------
+
+    @api.model
+    def _disk_cache(self):
+        """The disk cache of this database, one object per process."""
+        param = self.env["ir.config_parameter"].sudo().get_param
+        root = param("cloud_storage.cache_dir") or os.path.join(
+            config["data_dir"], "cloud_storage_cache"
+        )
+        number = self.env["cloud_storage.mixin"]._int_parameter
+        return shared_disk_cache(
+            root,
+            self.env.cr.dbname,
+            number("cache_max_size_mb", CACHE_MAX_SIZE_MB) * MB,
+            number("cache_ttl_seconds", CACHE_TTL_SECONDS),
+        )
+
+    @api.model
+    @tools.ormcache()
+    def _memory_limits(self):
+        """Files, bytes (as they are) and seconds that the memory cache may keep."""
+        active = self.env["cloud_storage.config"].sudo().get_active_config()
+        if not active:
+            return None, None, None
+        return active.max_cache_size, None, active.cache_timeout_minutes * 60
+
+    @api.model
+    def _configure_memory_cache(self):
+        """The limits changed: every process reads them anew."""
+        self.clear_caches()
+
+    @api.model
+    def _clear_cloud_cache(self):
+        MEMORY.clear(self.env.cr.dbname)
+        self._disk_cache().clear()
+
+    @api.autovacuum
+    def _gc_cloud_cache(self):
+        """Remove what is too old or too much, and what crashed processes left."""
+        self._disk_cache().sweep()

@@ -1,0 +1,81 @@
+"""What PostgreSQL does for attachments in the cloud: indexes and triggers."""
+from odoo import models
+
+#: What the engine looks for; none of them holds a row that has nothing to do with it.
+INDEXES = {
+    "ir_attachment_cloud_todo_idx": (
+        "ON ir_attachment (res_model, id)"
+        " WHERE cloud_sync_status IN ('local', 'error') AND type = 'binary'"
+        " AND res_model IS NOT NULL"
+    ),
+    "ir_attachment_cloud_pending_idx": (
+        "ON ir_attachment (cloud_run_id) WHERE cloud_sync_status = 'pending'"
+    ),
+    "ir_attachment_cloud_file_idx": (
+        "ON ir_attachment (cloud_file_id) WHERE cloud_file_id IS NOT NULL"
+    ),
+    "ir_attachment_cloud_reserved_idx": (
+        "ON ir_attachment (cloud_reserved_id) WHERE cloud_reserved_id IS NOT NULL"
+    ),
+    "ir_attachment_cloud_release_idx": (
+        "ON ir_attachment (id) WHERE cloud_sync_status = 'synced'"
+        " AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
+    ),
+    "ir_attachment_cloud_auth_idx": (
+        "ON ir_attachment (cloud_auth_id, cloud_sync_status)"
+        " WHERE cloud_auth_id IS NOT NULL"
+    ),
+}
+
+#: A Drive file loses its attachment, or gets another name, in the transaction that changes
+#: the row, be it the ORM's, a cascade's or plain SQL's: the queue is filled in the same one.
+#: The WHEN clauses keep the function away from rows that never left.
+TRIGGERS = """
+CREATE OR REPLACE FUNCTION cloud_storage_queue_trash() RETURNS trigger AS $$
+BEGIN
+    IF TG_ARGV[0] = 'renamed' THEN
+        INSERT INTO cloud_storage_trash (auth_id, attachment_id, queued_at, attempts)
+        VALUES (COALESCE(NEW.cloud_auth_id, 0), NEW.id, now() at time zone 'UTC', 0);
+        RETURN NULL;
+    END IF;
+    IF TG_ARGV[0] = 'deleted' THEN
+        DELETE FROM cloud_storage_secret
+        WHERE res_model = 'ir.attachment' AND res_id = OLD.id;
+    END IF;
+    IF OLD.cloud_file_id IS NOT NULL THEN
+        INSERT INTO cloud_storage_trash (auth_id, drive_file_id, queued_at, attempts)
+        VALUES (COALESCE(OLD.cloud_auth_id, 0), OLD.cloud_file_id,
+                now() at time zone 'UTC', 0);
+    END IF;
+    RETURN NULL;
+END $$ LANGUAGE plpgsql;
+DROP TRIGGER IF EXISTS cloud_storage_deleted ON ir_attachment;
+CREATE TRIGGER cloud_storage_deleted AFTER DELETE ON ir_attachment FOR EACH ROW
+    WHEN (OLD.cloud_file_id IS NOT NULL OR OLD.cloud_reserved_id IS NOT NULL)
+    EXECUTE PROCEDURE cloud_storage_queue_trash('deleted');
+DROP TRIGGER IF EXISTS cloud_storage_changed ON ir_attachment;
+CREATE TRIGGER cloud_storage_changed AFTER UPDATE OF cloud_file_id ON ir_attachment
+    FOR EACH ROW
+    WHEN (OLD.cloud_file_id IS NOT NULL
+          AND OLD.cloud_file_id IS DISTINCT FROM NEW.cloud_file_id)
+    EXECUTE PROCEDURE cloud_storage_queue_trash('changed');
+DROP TRIGGER IF EXISTS cloud_storage_renamed ON ir_attachment;
+CREATE TRIGGER cloud_storage_renamed AFTER UPDATE OF name ON ir_attachment FOR EACH ROW
+    WHEN (OLD.name IS DISTINCT FROM NEW.name
+          AND (NEW.cloud_file_id IS NOT NULL OR NEW.cloud_reserved_id IS NOT NULL))
+    EXECUTE PROCEDURE cloud_storage_queue_trash('renamed');
+"""
+
+
+class IrAttachment(models.Model):
+    _inherit = "ir.attachment"
+
+    def init(self):
+        """Create what is missing."""
+        super().init()
+        for name, definition in INDEXES.items():
+            # names and definitions come from the table above
+            self.env.cr.execute(  # pylint: disable=sql-injection
+                "CREATE INDEX IF NOT EXISTS %s %s" % (name, definition)
+            )
+        self.env.cr.execute(TRIGGERS)

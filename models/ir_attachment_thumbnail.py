@@ -1,0 +1,91 @@
+"""Small images of large ones that left: lists of pictures ask Drive nothing."""
+import base64
+import logging
+
+from odoo import api, models
+from odoo.exceptions import UserError
+from odoo.tools import image_process
+
+_logger = logging.getLogger(__name__)
+
+#: Longest sides in pixels of the variants that are kept, those of Odoo's image fields.
+SIDES = (128, 256)
+#: Above that a variant is not worth its place (a GIF stays as large as it was).
+LARGEST_VARIANT = 256 * 1024
+#: Above that pictures are not decoded while files leave.
+LARGEST_SOURCE = 32 * 1024 * 1024
+
+
+class IrAttachment(models.Model):
+    _inherit = "ir.attachment"
+
+    @api.depends("cloud_file_id")
+    @api.depends_context("cloud_thumbnail")
+    def _compute_datas(self):
+        """In the context ``cloud_thumbnail`` (one of ``SIDES``), what fits in its square.
+
+        Only for images in the cloud, and only ``/web/image`` sets it (see
+        ``ir.http._binary_record_content``): code that reads a field gets all of it.
+        """
+        side = self.env.context.get("cloud_thumbnail")
+        remote = self._cloud_only() if side in SIDES else self.browse()
+        small = remote.filtered("id")
+        super(IrAttachment, self - small)._compute_datas()
+        for attachment in small:
+            data = attachment.sudo()._thumbnail(side) or attachment.raw
+            attachment.datas = base64.b64encode(data)
+
+    def _thumbnail(self, side):
+        """The variant that fits in a square, made again when the cache lost it.
+
+        :return: bytes; None when there can be none
+        """
+        if not self._is_picture():
+            return None
+        cache, key = self._disk_cache(), self._thumbnail_key(side)
+        data = cache.read(key)
+        if data is None:
+            self._make_thumbnails(self.raw)
+            data = cache.read(key)
+        return data
+
+    def _keep_thumbnails(self):
+        """Make the variants of images that are about to leave this server."""
+        for picture in self.filtered(lambda attachment: attachment._is_picture()):
+            attachment = picture.with_prefetch()  # contents one by one
+            if attachment._has_thumbnails():
+                continue
+            if attachment.store_fname:
+                data = attachment._file_read(attachment.store_fname)
+            else:
+                data = attachment.db_datas
+            if data:
+                attachment._make_thumbnails(data)
+
+    def _is_picture(self):
+        kind, _sep, subtype = (self.mimetype or "").partition("/")
+        return (
+            kind == "image"
+            and not subtype.startswith("svg")
+            and bool(self.cloud_md5)
+            and self.cloud_size_bytes <= LARGEST_SOURCE
+        )
+
+    def _has_thumbnails(self):
+        cache = self._disk_cache()
+        return all(cache.read(self._thumbnail_key(side)) for side in SIDES)
+
+    def _thumbnail_key(self, side):
+        return "%s-image_%d" % (self.cloud_md5, side)
+
+    def _make_thumbnails(self, data):
+        source, cache = base64.b64encode(data), self._disk_cache()
+        for side in SIDES:
+            try:
+                small = image_process(source, size=(side, side), verify_resolution=True)
+            except (UserError, OSError, ValueError) as err:
+                _logger.info("No thumbnail of attachment %s: %s", self.id, err)
+                return
+            variant = base64.b64decode(small)
+            if len(variant) <= LARGEST_VARIANT:
+                cache.put(self._thumbnail_key(side), variant)

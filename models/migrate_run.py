@@ -1,0 +1,232 @@
+"""Moving files from one account to another, without touching the disk."""
+import logging
+
+from odoo.exceptions import UserError
+
+from ..drive import transfer
+from ..drive.errors import (
+    ChecksumError,
+    ConflictError,
+    DriveError,
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+)
+from .cloud_storage_folder import ROOT_NAME, FolderBook
+from .drive_metadata import OURS, app_properties, drive_name
+from .file_run import AttachmentRun
+from .transaction import retrying
+
+_logger = logging.getLogger(__name__)
+
+#: Refusals that say that this target may not copy this file itself.
+CANNOT_COPY = (ForbiddenError, NotFoundError, InvalidRequestError)
+
+
+class RemoteFile:
+    """A file of Drive, open for reading anywhere in it.
+
+    :param DriveClient client: of an account that may read it
+    :param int size: bytes
+    """
+
+    def __init__(self, client, file_id, size):
+        self._client, self._file_id, self._size = client, file_id, size
+        self._position = 0
+
+    def seek(self, position):
+        """Go on reading from there."""
+        self._position = position
+
+    def read(self, length):
+        """The next bytes."""
+        length = min(length, self._size - self._position)
+        data = transfer.Download(self._client, self._file_id, self._position, length)
+        self._position += length
+        return b"".join(data)
+
+    def close(self):
+        """Nothing is kept open between reads."""
+
+
+class MigrateRun(AttachmentRun):
+    """Move the files of a selection to another account.
+
+    One file after the other, however many attachments share it: reserve an id in the
+    target and commit it, copy, compare, change the rows, and only then let go of the
+    source. Whoever takes up an interrupted run meets its half-done copy under the
+    reserved id.
+    """
+
+    def __init__(self, service, run, box):
+        super().__init__(service, run, box)
+        accounts = self.env["cloud_storage.auth"]
+        self.source_auth = accounts.browse(self.params["auth_id"])
+        self.target_auth = accounts.browse(self.params["target_id"])
+        self.after = self.params["after"]
+        self._root_id = None
+
+    def domain(self):
+        """What is still in the source account, and not just being uploaded."""
+        domain = self.service._selection_domain(self.params)
+        return domain + [("cloud_sync_status", "!=", "pending")]
+
+    def work(self):
+        """Run to the end of this slice.
+
+        :raises UserError: one of the accounts can not be used
+        :raises DriveError: Drive can not be reached
+        """
+        # only a source that loses something is written to
+        self.source = self.source_auth._drive_client(write=True)
+        self.target = self.target_auth._drive_client(write=True)
+        config = self.target_auth.config_ids[:1]
+        self.book = FolderBook(self.env, config, self.target) if config else None
+        super().work()
+
+    def treat(self, attachment_id):
+        """Move the file of an attachment, and of the others that share it."""
+        rows = retrying(self.env, lambda: self._reserve(attachment_id))
+        if not rows:
+            return None
+        copy = self._copy(rows[0])
+        self._verify(rows[0], copy)
+        source_id = rows[0].cloud_file_id
+        if self.after == "keep":
+            # no longer ours: reconcile would take it for left behind
+            self.source.update(source_id, appProperties=dict.fromkeys(OURS))
+        values = retrying(self.env, lambda: self._repoint(source_id, rows, copy))
+        if self.after == "delete" and values:
+            self._delete(source_id)
+        return values
+
+    def _reserve(self, attachment_id):
+        """The rows that share a file, their id in the target written down."""
+        first = self.service._attachments().browse(attachment_id).exists()
+        if not first.cloud_file_id or first.cloud_auth_id != self.source_auth:
+            return first.browse()  # moved with another row, or changed
+        rows = self._sharers(first.cloud_file_id)
+        reserved = rows.filtered("cloud_reserved_id")[:1].cloud_reserved_id
+        reserved = reserved or self.target.generate_ids(1)[0]
+        rows.filtered(lambda a: a.cloud_reserved_id != reserved).write(
+            {"cloud_reserved_id": reserved}
+        )
+        return rows
+
+    def _sharers(self, file_id):
+        return self.service._search_attachments(
+            [
+                ("cloud_file_id", "=", file_id),
+                ("cloud_auth_id", "=", self.source_auth.id),
+                ("cloud_sync_status", "!=", "pending"),
+            ],
+            order="id",
+        )
+
+    # -- the copy ----------------------------------------------------------------------
+
+    def _copy(self, row):
+        """Metadata of the file in the target, however it gets there."""
+        body = {
+            "id": row.cloud_reserved_id,
+            "name": drive_name(row),
+            "parents": [self._folder(row)],
+            "appProperties": app_properties(self.target_auth._database_uuid(), row),
+        }
+        try:
+            return self._copy_in_drive(row.cloud_file_id, body)
+        except ConflictError:
+            return self.target.get(body["id"])
+        except CANNOT_COPY as err:
+            _logger.debug("%s goes through this server: %s", row.cloud_file_id, err)
+        return self._copy_through_here(row, body)
+
+    def _folder(self, row):
+        rule = self.book and self.service._rule_of(self.target_auth.config_ids[:1], row)
+        if rule:
+            return self.book.folder_for(rule, row.create_date)
+        if self._root_id is None:
+            root = self.target.root_id()
+            found = self.target.find_folder(ROOT_NAME, root)
+            found = found or self.target.create_folder(ROOT_NAME, root)
+            self._root_id = found["id"]
+        return self._root_id
+
+    def _copy_in_drive(self, file_id, body):
+        """Copy on Drive's side; the target may read the source for that moment."""
+        reader = self.target_auth.account_email
+        known = {p.get("emailAddress") for p in self.source.permissions(file_id)}
+        lent = None if reader in known else self.source.share(file_id, reader)
+        try:
+            return self.target.copy(file_id, **body)
+        finally:
+            if lent:
+                self.source.unshare(file_id, lent)
+
+    def _copy_through_here(self, row, body):
+        size = int(row.cloud_size_bytes)
+        source = transfer.Source(
+            lambda: RemoteFile(self.source, row.cloud_file_id, size), size, row.mimetype
+        )
+        return transfer.upload(self.target, body, source)
+
+    def _verify(self, row, copy):
+        try:
+            transfer.verify(copy, int(row.cloud_size_bytes), row.cloud_md5)
+        except ChecksumError:
+            # its id is burnt, the next try gets another
+            self.target.delete(copy["id"])
+            retrying(self.env, lambda: self._forget_reservation(row))
+            raise
+
+    def _forget_reservation(self, row):
+        self._sharers(row.cloud_file_id).write({"cloud_reserved_id": False})
+
+    # -- the rows ----------------------------------------------------------------------
+
+    def _repoint(self, source_id, rows, copy):
+        """Make the rows name the copy, unless they changed; return log values."""
+        self.env.cr.execute(
+            "UPDATE ir_attachment SET cloud_file_id = %s, cloud_storage_url = %s,"
+            " cloud_auth_id = %s, cloud_reserved_id = NULL"
+            " WHERE cloud_file_id = %s AND cloud_auth_id = %s AND cloud_md5 = %s"
+            " AND cloud_sync_status != 'pending' RETURNING id",
+            (
+                copy["id"],
+                copy.get("webViewLink"),
+                self.target_auth.id,
+                source_id,
+                self.source_auth.id,
+                copy["md5Checksum"],
+            ),
+        )
+        moved = [row_id for (row_id,) in self.env.cr.fetchall()]
+        rows.invalidate_cache()
+        if not moved:
+            self._queue_trash(self.target_auth, copy["id"])
+            return None
+        if self.after == "keep":
+            self._unqueue_trash(source_id)
+        return self.describe(moved[0])
+
+    def _queue_trash(self, auth, file_id):
+        self.env["cloud_storage.trash"].sudo().create(
+            {"auth_id": auth.id, "drive_file_id": file_id}
+        )
+
+    def _unqueue_trash(self, file_id):
+        """The trigger on the rows queued it."""
+        self.env.cr.execute(
+            "DELETE FROM cloud_storage_trash WHERE drive_file_id = %s", (file_id,)
+        )
+
+    def _delete(self, source_id):
+        """For good; should that fail, the queue still puts it in the trash."""
+        if self.env["cloud_storage.trash"]._is_used(source_id):
+            return
+        try:
+            self.source.delete(source_id)
+        except (DriveError, UserError) as err:
+            _logger.info("%s goes to the trash instead: %s", source_id, err)
+            return
+        retrying(self.env, lambda: self._unqueue_trash(source_id))

@@ -1,0 +1,136 @@
+"""A headless Chromium that the tests drive step by step.
+
+``HttpCase.browser_js`` runs one script in one page; going through a consent page and
+back needs several.
+"""
+
+import json
+import time
+
+from odoo.tests.common import HOST, HttpCase
+from odoo.tools import config
+
+from .common import CloudCase
+
+PATIENCE = 20  # seconds
+MANAGER = "cloud_storage.group_cloud_storage_manager"
+USER = "cloud_storage.group_cloud_storage_user"
+#: The visible element that matches a selector and holds a text.
+FIND = (
+    "[...document.querySelectorAll(%s)].find((e) =>"
+    " e.getClientRects().length && (e.textContent + (e.value || '')).includes(%s))"
+)
+
+
+class CommittingHttpCase(HttpCase):
+    """Commits ``web.base.url``, whose row would stay locked during the tests."""
+
+    @classmethod
+    def base_url(cls):
+        """Address of the server; Odoo 14 has no such method."""
+        return "http://%s:%d" % (HOST, config["http_port"])
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        if getattr(cls, "cr", None):  # Odoo 15: one cursor for the class
+            cls.cr.commit()
+
+    def setUp(self):
+        super().setUp()
+        if "cr" in vars(self):  # Odoo 14: one per test
+            self.cr.commit()
+
+
+class BrowserCase(CloudCase, CommittingHttpCase):
+    """Committed data, and a browser that looks at it."""
+
+    registry_test_mode = False  # requests have cursors of their own
+
+    def setUp(self):
+        super().setUp()
+        # Odoo 14 leaves localhost there, which has other cookies
+        self.env["ir.config_parameter"].set_param("web.base.url", self.base_url())
+        self.cr.commit()
+
+    def open(self, path, login):
+        """Open a page as somebody; a login is also the password."""
+        self.cr.commit()
+        self.start_browser()
+        self.addCleanup(self._leave)
+        self.authenticate(login, login)
+        # another query each time: a new hash alone would not load the page again
+        path = path.replace("/web#", "/web?visit=%d#" % time.monotonic_ns())
+        self.browser.navigate_to(self.base_url() + path, wait_stop=True)
+        # who has no menu never becomes ready on Odoo 14
+        self.wait("document.querySelector('.o_main_navbar')")
+
+    def open_action(self, xml_id, login, **options):
+        """Open an action of this addon."""
+        options["action"] = self.env.ref("cloud_storage." + xml_id).id
+        self.open("/web#" + "&".join("%s=%s" % item for item in options.items()), login)
+
+    def open_record(self, record, login):
+        """Open the form of a record."""
+        self.open(
+            "/web#id=%d&model=%s&view_type=form" % (record.id, record._name), login
+        )
+
+    def _leave(self):
+        self.browser.delete_cookie("session_id", domain=HOST)
+        self.browser.clear()
+        self._wait_remaining_requests()
+
+    def js(self, expression):
+        """The value of an expression; None while the page changes."""
+        sent = self.browser._websocket_send(
+            "Runtime.evaluate", params={"expression": expression, "returnByValue": True}
+        )
+        answer = self.browser._websocket_wait_id(sent)
+        return answer.get("result", {}).get("result", {}).get("value")
+
+    def wait(self, condition):
+        """Wait until an expression is true."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.js("Boolean(%s)" % condition):
+            if time.monotonic() > deadline:
+                self.browser.take_screenshot()
+                self.fail("%s\n%s" % (condition, self.js("document.body.innerText")))
+            time.sleep(0.1)
+
+    def see(self, selector, text=""):
+        """Wait until an element with a text can be seen.
+
+        :return: JavaScript that finds it
+        """
+        found = FIND % (json.dumps(selector), json.dumps(text))
+        self.wait(found)
+        return found
+
+    def is_seen(self, selector, text=""):
+        """Whether it can be seen right now."""
+        found = FIND % (json.dumps(selector), json.dumps(text))
+        return self.js("Boolean(%s)" % found)
+
+    def text(self, selector):
+        """The text of an element, once it can be seen."""
+        return self.js("%s.innerText" % self.see(selector))
+
+    def click(self, selector, text=""):
+        """Click on an element once it can be seen."""
+        self.js("%s.click()" % self.see(selector, text))
+
+    def fill(self, selector, value):
+        """Type into a field."""
+        self.js(
+            "{const field = %s; field.value = %s;"
+            " for (const name of ['input', 'change'])"
+            " field.dispatchEvent(new Event(name, {bubbles: true}))}"
+            % (self.see(selector), json.dumps(value))
+        )
+
+    def fresh(self, record):
+        """The record as the database has it now."""
+        self.cr.commit()
+        record.invalidate_cache()
+        return record

@@ -1,0 +1,209 @@
+import datetime
+
+from odoo.exceptions import AccessError
+
+from .common_proxy import PATH, ProxyCase, make_content
+
+MB = 1024 * 1024
+
+
+class TestAccessLog(ProxyCase):
+    """One row per request, and what can be learned from them."""
+
+    def ask(self, *args, **options):
+        """Wait for the row as well: the next request could get its own before."""
+        answer = super().ask(*args, **options)
+        if not options.get("stream"):
+            self._settle()
+        return answer
+
+    def test_every_request_has_its_row(self):
+        user = self.make_user("reader", "base.group_user")
+        attachment = self.make_cloud_file(b"0123456789", name="ten.txt")
+        session = self.new_session(user)
+        self.get(attachment, session=session, Range="bytes=2-5", User_Agent="Reader/1")
+        self.get(attachment, session=session, method="HEAD")
+        etag = '"%s"' % attachment.cloud_md5
+        self.get(attachment, session=session, If_None_Match=etag)
+        self.get(attachment, session=session, Range="bytes=99-")
+        self.get(attachment)
+        self.ask(session, PATH % (2**31 - 1))
+        rows = self.rows()
+        self.assertEqual(rows.mapped("http_status"), [206, 200, 304, 416, 404, 404])
+        self.assertEqual(rows.mapped("bytes_served"), [4, 0, 0, 0, 9, 9])
+        first, last = rows[0], rows[-1]
+        self.assertEqual((first.user_id, first.attachment_id), (user, attachment))
+        self.assertEqual(first.file_name, "ten.txt")
+        self.assertEqual(first.range_request, "bytes=2-5")
+        self.assertEqual(first.user_agent, "Reader/1")
+        self.assertEqual(first.ip_address, "127.0.0.1")
+        self.assertFalse(first.cache_hit)
+        self.assertFalse(last.attachment_id or last.file_name)
+        age = datetime.datetime.utcnow() - first.access_date
+        self.assertLess(abs(age.total_seconds()), 3600)
+
+    def test_hits(self):
+        attachment = self.make_cloud_file(b"content" * 100, public=True)
+        for _time in range(3):
+            self.get(attachment)
+        self.assertEqual(self.rows().mapped("cache_hit"), [False, True, True])
+
+    def test_texts_of_any_kind(self):
+        attachment = self.make_cloud_file(b"x", public=True, name="名" * 400)
+        self.get(attachment, User_Agent="\xff" * 5000, Range="bytes=" + "0-0," * 900)
+        row = self.rows()
+        self.assertEqual(len(row.user_agent), 255)
+        self.assertEqual(len(row.range_request), 255)
+
+    def test_attachment_that_is_being_deleted(self):
+        """The row neither waits for the other transaction nor gets lost."""
+        attachment = self.make_cloud_file(b"content", public=True)
+        with self.other_transaction() as env:
+            env.cr.execute(
+                "SELECT id FROM ir_attachment WHERE id = %s FOR UPDATE",
+                (attachment.id,),
+            )
+            self.assertEqual(self.get(attachment).content, b"content")
+            row = self.rows()
+        self.assertFalse(row.attachment_id)
+        self.assertEqual(row.file_name, "note.txt")
+
+    def test_deleting_is_not_held_up_by_rows(self):
+        attachment = self.make_cloud_file(b"content", public=True)
+        self.get(attachment)
+        row = self.rows()
+        attachment.unlink()
+        self.cr.commit()
+        self.assertFalse(row.attachment_id)
+        self.assertEqual(row.file_name, "note.txt")
+
+    def test_download_survives_a_log_that_can_not_be_written(self):
+        attachment = self.make_cloud_file(b"content", public=True)
+        self.cr.execute(
+            "ALTER TABLE cloud_storage_access_log ADD CONSTRAINT full_up CHECK (false)"
+        )
+        self.addCleanup(self._allow_rows)
+        self.cr.commit()
+        answer = self.ask(self.new_session(), PATH % attachment.id, logged=False)
+        self.assertEqual((answer.status_code, answer.content), (200, b"content"))
+
+    def _allow_rows(self):
+        self._settle()
+        self.cr.execute("ALTER TABLE cloud_storage_access_log DROP CONSTRAINT full_up")
+        self.cr.commit()
+
+    # -- pages -------------------------------------------------------------------------
+
+    def make_rows(self, **columns):
+        """Rows of which each has another duration: 1 to 100 ms."""
+        log = self.env["cloud_storage.access.log"]
+        for duration in range(1, 101):
+            log._insert(
+                dict(
+                    {
+                        "file_name": "a.pdf",
+                        "http_status": 200,
+                        "bytes_served": 1000,
+                        "cache_hit": duration % 4 != 0,
+                        "duration_ms": duration,
+                    },
+                    **columns
+                )
+            )
+        self.logged += 100
+        self.cr.commit()
+
+    def test_report(self):
+        self.make_rows()
+        self.make_rows(file_name="b.pdf", bytes_served=5, cache_hit=False)
+        self.make_rows(file_name="c.pdf", bytes_served=0, http_status=304)
+        measures = ["bytes_served", "hit_ratio:avg", "duration_p50", "duration_p95:avg"]
+        report = self.env["cloud_storage.access.report"]
+        groups = report.read_group([], measures, ["file_name"], orderby="file_name")
+        found = [
+            (
+                group["file_name"],
+                group["file_name_count"],
+                group["bytes_served"],
+                group["hit_ratio"] if group["bytes_served"] else None,
+                group["duration_p50"],
+                group["duration_p95"],
+            )
+            for group in groups
+        ]
+        self.assertEqual(
+            found,
+            [
+                ("a.pdf", 100, 100000, 75.0, 50, 95),
+                ("b.pdf", 100, 500, 0.0, 50, 95),
+                ("c.pdf", 100, 0, None, 50, 95),
+            ],
+        )
+        top = report.read_group(
+            [("duration_p50", ">", 90)],
+            measures,
+            ["file_name"],
+            orderby="bytes_served desc",
+        )
+        self.assertEqual(top[0]["file_name"], "a.pdf")
+        self.assertEqual(top[0]["duration_p50"], 96)
+        total = report.read_group([], measures, [])[0]
+        self.assertEqual((total["bytes_served"], total["duration_p95"]), (100500, 95))
+
+    def test_empty_report(self):
+        report = self.env["cloud_storage.access.report"]
+        report.read_group([], ["duration_p50:avg"], [])
+        self.assertEqual(report.read_group([], ["duration_p50:avg"], ["file_name"]), [])
+
+    def test_pages_open(self):
+        for name in (
+            "cloud_storage_access_log_action",
+            "cloud_storage_access_report_action",
+            "cloud_storage_access_report_files_action",
+        ):
+            action = self.env.ref("cloud_storage." + name)
+            views = [(False, mode) for mode in action.view_mode.split(",")]
+            found = self.env[action.res_model].load_views(views + [(False, "search")])
+            self.assertEqual(len(found["fields_views"]), len(views) + 1)
+
+    def test_who_may_look(self):
+        log, report = "cloud_storage.access.log", "cloud_storage.access.report"
+        stranger = self.make_user("stranger", "base.group_user")
+        user = self.make_user("user", "cloud_storage.group_cloud_storage_user")
+        manager = self.make_user("boss", "cloud_storage.group_cloud_storage_manager")
+        self.make_rows(user_id=stranger.id)
+        self.make_rows(user_id=user.id)
+        for name, visitor, count in (
+            (log, user, 100),  # what others open is not their business
+            (log, manager, 200),
+            (report, manager, 200),
+        ):
+            model = self.env[name].with_user(visitor)
+            self.assertEqual(model.search_count([]), count)
+        for name, visitor in ((log, stranger), (report, stranger), (report, user)):
+            with self.assertRaises(AccessError):
+                self.env[name].with_user(visitor).search_count([])
+        rows = self.env[log].with_user(manager).search([])
+        with self.assertRaises(AccessError):
+            rows.write({"file_name": "x"})
+
+    def test_retention(self):
+        self.make_rows()
+        self.cr.execute(
+            "UPDATE cloud_storage_access_log SET access_date = now() at time zone 'UTC'"
+            " - interval '31 days' WHERE duration_ms <= 60"
+        )
+        self.env["cloud_storage.access.log"]._gc_access_logs()
+        self.cr.commit()
+        self.assertEqual(self.env["cloud_storage.access.log"].search_count([]), 40)
+        self.logged = 40
+
+    def test_long_file_is_logged_after_its_end(self):
+        content = make_content(3 * MB)
+        attachment = self.make_cloud_file(content, public=True)
+        answer = self.get(attachment, stream=True)
+        answer.raw.read(1000)
+        self.assertEqual(len(answer.raw.read()), 3 * MB - 1000)
+        row = self.rows()
+        self.assertEqual(row.bytes_served, 3 * MB)
+        self.assertGreaterEqual(row.duration_ms, 0)

@@ -1,0 +1,80 @@
+"""The texts: the template is current, and the Spanish is complete."""
+
+import io
+import re
+
+from babel.messages.pofile import read_po
+
+import odoo
+from odoo.modules.module import get_module_resource
+from odoo.tests.common import tagged
+from odoo.tools import trans_export
+
+from .common import CloudCase
+from .common_browser import MANAGER, BrowserCase
+
+PLACEHOLDER = re.compile(r"%\(\w+\)s|%s")
+
+
+def catalog(name):
+    """A file of ``i18n`` as ``{msgid: msgstr}``."""
+    with open(get_module_resource("cloud_storage", "i18n", name), "rb") as file:
+        return {m.id: m.string for m in read_po(file) if m.id}
+
+
+@tagged("-at_install", "post_install")
+class TestTranslations(CloudCase):
+    def exported(self):
+        buffer = io.BytesIO()
+        trans_export(None, ["cloud_storage"], buffer, "po", self.cr)
+        buffer.seek(0)
+        return {m.id for m in read_po(buffer) if m.id}
+
+    def test_template_is_current(self):
+        missing = self.exported() - set(catalog("cloud_storage.pot"))
+        self.assertFalse(missing, "export the template again")
+
+    def test_template_holds_nothing_old(self):
+        if odoo.release.version_info < (15,):
+            self.skipTest("other versions have other texts for the fields of Odoo")
+        self.assertFalse(set(catalog("cloud_storage.pot")) - self.exported())
+
+    def test_spanish_is_complete(self):
+        spanish = catalog("es.po")
+        missing = [
+            text for text in catalog("cloud_storage.pot") if not spanish.get(text)
+        ]
+        self.assertFalse(missing)
+
+    def test_placeholders_survive(self):
+        for text, translated in catalog("es.po").items():
+            self.assertEqual(
+                sorted(PLACEHOLDER.findall(text)),
+                sorted(PLACEHOLDER.findall(translated)),
+                text,
+            )
+
+
+@tagged("-at_install", "post_install")
+class TestSpanish(BrowserCase):
+    def test_a_day_in_spanish(self):
+        self.env["res.lang"]._activate_lang("es_ES")
+        self.addCleanup(self.forget_spanish)
+        module = self.env.ref("base.module_cloud_storage")
+        module._update_translations(filter_lang="es_ES")
+        manager = self.make_user("gestor", MANAGER)
+        manager.lang = "es_ES"
+        self.make_attachment(name="contrato.txt")
+        self.open_action("cloud_storage_dashboard_action", manager.login)
+        self.see("h3", "Cuentas")
+        self.see("button[name=action_view_pending]", "archivos pendientes")
+        self.click("button[name=action_sync]")
+        self.see(".o_notification", "1 archivos sincronizados, 0 errores")
+
+    def forget_spanish(self):
+        self.cr.rollback()
+        self.cr.execute("DELETE FROM ir_translation WHERE lang = 'es_ES'")
+        self.cr.execute("UPDATE res_lang SET active = false WHERE code = 'es_ES'")
+        self.cr.execute("UPDATE res_partner SET lang = 'en_US' WHERE lang = 'es_ES'")
+        self.cr.commit()
+        self.registry.clear_caches()
