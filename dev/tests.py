@@ -3,6 +3,7 @@ import collections
 import json
 import pathlib
 import random
+import re
 import tempfile
 
 from . import browser, image, odoo, paths, processes, venv
@@ -15,6 +16,7 @@ PLUGINS = pathlib.Path(__file__).parent / "plugin"
 DATABASE = "cloud_storage_test"
 # These run on a database that has the module mail as well.
 MAIL_PATTERN = "test_mail*.py"
+SHOWN_CHARACTERS = 6000  # of Odoo's log, for each failed test
 
 
 class Tally:
@@ -40,8 +42,10 @@ class Tally:
         self.outcomes += outcomes
         self.skipped.update(report["reasons"])
         self.collected.update(map(pathlib.Path, report["modules"]))
-        if outcomes["failed"] and log:
+        failed = {test for test, how in report["outcomes"].items() if how == "failed"}
+        if failed and log:
             self.logs.append(log)
+            show_trouble(log, failed)
 
     def close(self, expected):
         """Say what is missing or was left out, then the closing line.
@@ -63,6 +67,23 @@ class Tally:
         line = "%d passed, %d failed" % (passed, failed)
         print(line + (", %d skipped" % skipped if skipped else ""), flush=True)
         return 1 if failed or not passed else 0
+
+
+def show_trouble(log, tests):
+    """Print what Odoo complained about while these tests ran.
+
+    :param pathlib.Path log: Odoo's, with a line "begins: <test>" before each test
+    :param set tests: their pytest names
+    """
+    parts = log.read_text(encoding="utf-8", errors="replace").split(" begins: ")
+    for part in parts[1:]:
+        test, _newline, lines = part.partition("\n")
+        if test in tests:
+            # a line of the log starts with the day; a traceback goes on below it
+            records = re.split(r"\n(?=\d{4}-\d\d-\d\d )", lines)
+            bad = [r for r in records if re.search(r" (WARNING|ERROR|CRITICAL) ", r)]
+            text = "\n".join(bad)[-SHOWN_CHARACTERS:]
+            warn("Odoo's log during %s:\n%s", test.rpartition("/")[2], text or "quiet")
 
 
 class Session:

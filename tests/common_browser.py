@@ -21,6 +21,12 @@ FIND = (
     " e.getClientRects().length && (e.textContent + (e.value || '')).includes(%s))"
 )
 
+#: Opens the details of the client's error dialogs.
+SHOW_DETAILS = (
+    "document.querySelectorAll('.o_dialog_error .btn-link, .o_error_detail_toggle')"
+    ".forEach((button) => button.click())"
+)
+
 
 class CommittingHttpCase(HttpCase):
     """Commits ``web.base.url``, whose row would stay locked during the tests."""
@@ -57,6 +63,7 @@ class BrowserCase(CloudCase, CommittingHttpCase):
         """Open a page as somebody; a login is also the password."""
         self.cr.commit()
         self.start_browser()
+        self._leave()  # a late answer to the last page would bring its session back
         self.addCleanup(self._leave)
         self.authenticate(login, login)
         # another query each time: a new hash alone would not load the page again
@@ -77,9 +84,11 @@ class BrowserCase(CloudCase, CommittingHttpCase):
         )
 
     def _leave(self):
+        # the page goes first: while it lives it may ask and be given a new session
+        self.browser.navigate_to("about:blank", wait_stop=True)
+        self._wait_remaining_requests()
         self.browser.delete_cookie("session_id", domain=HOST)
         self.browser.clear()
-        self._wait_remaining_requests()
 
     def js(self, expression):
         """The value of an expression; None while the page changes."""
@@ -95,6 +104,8 @@ class BrowserCase(CloudCase, CommittingHttpCase):
         while not self.js("Boolean(%s)" % condition):
             if time.monotonic() > deadline:
                 self.browser.take_screenshot()
+                self.js(SHOW_DETAILS)
+                time.sleep(1)  # for the details to appear
                 self.fail("%s\n%s" % (condition, self.js("document.body.innerText")))
             time.sleep(0.1)
 

@@ -8,7 +8,10 @@ HTTP on 14.0
     pytest-odoo calls ``odoo.service.server.start(stop=True)`` for every module, which
     starts a server thread and shuts it down again at once; tests work only while the
     thread happens to be slower than that. Here one server starts and stays.
+Log
+    Says which test begins, so that a failure finds its part of Odoo's log.
 """
+import logging
 import socket
 import time
 
@@ -17,6 +20,7 @@ from odoo.service import server
 from odoo.tests.common import ChromeBrowser
 
 PATIENCE = 60  # seconds
+_logger = logging.getLogger(__name__)
 
 _ask = ChromeBrowser._json_command
 
@@ -34,6 +38,11 @@ def _start_once(preload=None, stop=False):
         _wait_for(server.server.port)
     # pytest-odoo has just picked another one
     odoo.tools.config["http_port"] = server.server.port
+
+
+def pytest_runtest_logstart(nodeid):
+    """Mark the place in Odoo's log."""
+    _logger.info("begins: %s", nodeid)
 
 
 def _wait_for(port):
