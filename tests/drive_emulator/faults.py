@@ -4,7 +4,8 @@ The table only decides; the server carries a fault out, outside any lock:
 ``status``/``reason``/``message``/``retry_after`` refuse, ``delay_ms`` waits,
 ``cut_after`` breaks the connection after so many body bytes (of the request for
 uploads, else of the answer), ``truncate`` and ``alter`` shorten or change a stored or
-sent body without a sign, ``lose_answer`` does the work and hangs up.
+sent body without a sign, ``lose_answer`` does the work and hangs up, ``rate`` sends a
+file at so many bytes a second, as a network would.
 """
 import itertools
 import threading
@@ -47,6 +48,7 @@ KINDS = {
     "truncate": int,
     "alter": bool,
     "lose_answer": bool,
+    "rate": (int, float),
 }
 OAUTH_REASONS = {400: "invalid_grant", 401: "invalid_client"}
 

@@ -125,11 +125,13 @@ class Connection(socketserver.StreamRequestHandler):
         left = fault.get("cut_after", part.length)
         whole = left >= part.length
         change = {"alter": True} if fault.get("alter") else {}
+        pace = _Pace(fault.get("rate"))
         traffic.media_started(entry)
         try:
             self.request.sendall(head)
             for piece in part.pieces():
                 piece, change = tamper(piece[:left], change), {}
+                pace.wait(len(piece))
                 self.request.sendall(piece)
                 entry["bytes_out"] += len(piece)
                 left -= len(piece)
@@ -174,6 +176,20 @@ class Connection(socketserver.StreamRequestHandler):
         if version == "HTTP/1.0":
             headers.setdefault("connection", "close")
         return Request(method.upper(), target, headers)
+
+
+class _Pace:
+    """Lets bytes go at a rate (bytes per second; None: as they come)."""
+
+    def __init__(self, rate):
+        self._rate = rate
+        self._due = time.monotonic()
+
+    def wait(self, length):
+        if self._rate:
+            time.sleep(max(0, self._due - time.monotonic()))
+            # who fell behind may catch up, as a network's buffers allow
+            self._due += length / self._rate
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):

@@ -216,6 +216,15 @@ def test_lost_answer_of_the_last_chunk(api, emulator):
     assert emulator.content(asked.json()["id"]) == b"all"
 
 
+def test_rate_of_a_download(api, emulator):
+    content = os.urandom(2 * UNIT)
+    file_id = api.create("x", content)["id"]
+    emulator.fault("files.media", rate=8 * UNIT)
+    started = time.monotonic()
+    assert api.get("/files/" + file_id, alt="media").content == content
+    assert time.monotonic() - started >= 0.1  # the first piece goes at once
+
+
 def test_faults_add_up(api, emulator):
     emulator.fault("*", delay_ms=200)
     emulator.fault("files.list", status=500)
