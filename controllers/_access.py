@@ -6,7 +6,7 @@ import psycopg2
 
 from odoo import SUPERUSER_ID, api, registry
 
-from ..models.odoo_bridge import environments
+from ..odoo_bridge import environments
 
 _logger = logging.getLogger(__name__)
 

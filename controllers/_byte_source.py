@@ -13,10 +13,11 @@ from odoo import SUPERUSER_ID, api, registry
 
 from ..drive.errors import ChecksumError, DriveError
 from ..drive.transfer import Download
-from ..models.ir_attachment_content import MEMORY, CloudFileError
-from ..models.odoo_bridge import environments
+from ..exceptions import CloudFileError
+from ..odoo_bridge import environments
 from ..utils.cache_writer import CHUNK_SIZE, FillAbandonedError
 from ..utils.disk_cache import DiskCache
+from ..utils.shared_cache import MEMORY
 from ..utils.verified_stream import CorruptContentError, verified_chunks
 
 #: Files up to this size (bytes) are always fetched whole, also for a range: a viewer

@@ -3,7 +3,7 @@ import logging
 
 from odoo import http
 
-from ..models.ir_attachment_content import CloudFileError
+from ..exceptions import CloudFileError
 
 _logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from odoo.http import request
 
 from odoo.addons.web.controllers.main import Binary
 
-from ..models.ir_attachment_thumbnail import SIDES
+from ..utils.constants import THUMBNAIL_SIDES
 
 
 class CloudBinary(Binary):
@@ -34,7 +34,7 @@ def _side_for(width, height):
     if not (int(width) and int(height)):
         return None
     longest = max(int(width), int(height))
-    return next((side for side in SIDES if longest <= side), None)
+    return next((side for side in THUMBNAIL_SIDES if longest <= side), None)
 
 
 def _add_context(**values):

@@ -8,11 +8,12 @@ from odoo.exceptions import AccessError, MissingError
 from odoo.http import request
 from odoo.tools import str2bool
 
-from ..models.ir_attachment import PROXY_PATH
-from ..models.ir_attachment_content import MEMORY, CloudFileError
+from ..exceptions import CloudFileError
+from ..utils.constants import PROXY_PATH
 from ..utils.http_headers import file_headers
 from ..utils.http_range import decide
 from ..utils.http_validators import make_etag
+from ..utils.shared_cache import MEMORY
 from ._access import Access
 from ._byte_source import ByteSource, StoredFile
 from ._file_response import FileResponse

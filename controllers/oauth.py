@@ -5,8 +5,8 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from ..drive.errors import TransientError
-from ..models.cloud_storage_auth import CALLBACK_PATH
 from ..utils import log_filters
+from ..utils.constants import CALLBACK_PATH
 
 #: The address holds a code and a state: it belongs in no cache, referrer or history
 #: that others can read, and the page runs no script.

@@ -9,8 +9,7 @@ from odoo.tools import config
 from ..drive import oauth
 from ..drive.errors import CredentialsFormatError
 from ..utils import vault
-
-CALLBACK_PATH = "/cloud_storage/oauth/callback"
+from ..utils.constants import CALLBACK_PATH
 
 #: Secrets a manager may type in; the others are the server's.
 TYPED_SECRETS = ("client_secret", "service_account_json")

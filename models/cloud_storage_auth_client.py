@@ -9,7 +9,7 @@ from odoo.modules.registry import Registry
 from ..drive.client import DriveClient
 from ..drive.errors import AuthError, CircuitOpenError, DriveError, TransientError
 from ..drive.retry import CircuitBreaker, Pacer, Retrier
-from .odoo_bridge import environments
+from ..odoo_bridge import environments
 
 _LOCK = threading.Lock()
 _SHARED = {}  # (database, account id): (Pacer, CircuitBreaker) of this process

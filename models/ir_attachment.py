@@ -2,7 +2,7 @@
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import AccessError
 
-PROXY_PATH = "/cloud_storage/file/"
+from ..utils.constants import PROXY_PATH
 
 #: Fields that only the server sets: with them a user could read any file of the account.
 CLOUD_FIELDS = [

@@ -13,29 +13,15 @@ from ..drive.errors import (
     NotFoundError,
     RangeError,
 )
-from ..utils.memory_cache import MemoryCache
-from ..utils.shared_cache import shared_disk_cache
+from ..exceptions import CloudFileError
+from ..utils.shared_cache import MEMORY, shared_disk_cache
 
-MEMORY = MemoryCache()
 MB = 1024 * 1024
 CACHE_TTL_SECONDS = 86400
 CACHE_MAX_SIZE_MB = 1024
 #: How long a reader waits for another one that downloads the same file.
 FILL_SECONDS = 60
 READ_TRIES = 4  # calls per request to Drive while a person waits
-
-
-class CloudFileError(UserError):
-    """The content of a cloud file can not be had; the message says why.
-
-    :param int http_status: what the proxy answers
-    """
-
-    def __init__(self, message, http_status=503):
-        super().__init__(message)
-        self.http_status = http_status
-        # the web client shows errors whose class it does not know as crashes
-        self.context = {"exception_class": "odoo.exceptions.UserError"}
 
 
 class ContentField(fields.Binary):

@@ -8,7 +8,7 @@ from odoo.tools import human_size
 
 from ..drive import transfer
 from ..drive.errors import DriveError
-from .ir_attachment_content import CloudFileError
+from ..exceptions import CloudFileError
 
 
 class IrAttachment(models.Model):

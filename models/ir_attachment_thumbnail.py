@@ -6,10 +6,10 @@ from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.tools import image_process
 
+from ..utils.constants import THUMBNAIL_SIDES
+
 _logger = logging.getLogger(__name__)
 
-#: Longest sides in pixels of the variants that are kept, those of Odoo's image fields.
-SIDES = (128, 256)
 #: Above that a variant is not worth its place (a GIF stays as large as it was).
 LARGEST_VARIANT = 256 * 1024
 #: Above that pictures are not decoded while files leave.
@@ -22,13 +22,13 @@ class IrAttachment(models.Model):
     @api.depends("cloud_file_id")
     @api.depends_context("cloud_thumbnail")
     def _compute_datas(self):
-        """In the context ``cloud_thumbnail`` (one of ``SIDES``), what fits in its square.
+        """In the context ``cloud_thumbnail`` (a side), what fits in its square.
 
         Only for images in the cloud, and only ``/web/image`` sets it (see
         ``ir.http._binary_record_content``): code that reads a field gets all of it.
         """
         side = self.env.context.get("cloud_thumbnail")
-        remote = self._cloud_only() if side in SIDES else self.browse()
+        remote = self._cloud_only() if side in THUMBNAIL_SIDES else self.browse()
         small = remote.filtered("id")
         super(IrAttachment, self - small)._compute_datas()
         for attachment in small:
@@ -73,14 +73,14 @@ class IrAttachment(models.Model):
 
     def _has_thumbnails(self):
         cache = self._disk_cache()
-        return all(cache.read(self._thumbnail_key(side)) for side in SIDES)
+        return all(cache.read(self._thumbnail_key(side)) for side in THUMBNAIL_SIDES)
 
     def _thumbnail_key(self, side):
         return "%s-image_%d" % (self.cloud_md5, side)
 
     def _make_thumbnails(self, data):
         source, cache = base64.b64encode(data), self._disk_cache()
-        for side in SIDES:
+        for side in THUMBNAIL_SIDES:
             try:
                 small = image_process(source, size=(side, side), verify_resolution=True)
             except (UserError, OSError, ValueError) as err:

@@ -18,7 +18,7 @@ import odoo
 from odoo import SUPERUSER_ID, api
 from odoo.tests.common import BaseCase, get_db_name, tagged
 
-from ..models.odoo_bridge import environments
+from ..odoo_bridge import environments
 from .emulator import Emulator
 
 _STARTED = {}

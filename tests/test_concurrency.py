@@ -8,8 +8,8 @@ from contextlib import closing
 from odoo import SUPERUSER_ID, api
 
 from ..models.cloud_storage_sync_run import TimeBox
-from ..models.odoo_bridge import environments
 from ..models.transaction import retrying
+from ..odoo_bridge import environments
 from .odoo_process import OdooShell
 from .test_restore import RestoreCase
 

@@ -8,7 +8,8 @@ import time
 from odoo.exceptions import UserError
 from odoo.tools import mute_logger
 
-from ..models.ir_attachment_content import MEMORY, CloudFileError
+from ..exceptions import CloudFileError
+from ..utils.shared_cache import MEMORY
 from .common_content import MB, ContentCase
 
 

@@ -1,9 +1,11 @@
-"""The disk caches of this process, one per directory and database."""
+"""The caches of this process: one in memory, one on disk per directory and database."""
 
 import threading
 
 from .disk_cache import DiskCache
+from .memory_cache import MemoryCache
 
+MEMORY = MemoryCache()
 _caches = {}
 _lock = threading.Lock()
 
