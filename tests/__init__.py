@@ -27,6 +27,7 @@ from . import (
     test_mail_attachment,
     test_main_job,
     test_migrate,
+    test_nginx,
     test_oauth_callback,
     test_reconcile,
     test_restore,

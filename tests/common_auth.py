@@ -1,11 +1,8 @@
-"""What the tests of accounts share: sessions, RPC, workers of their own process."""
+"""What the tests of accounts share: sessions, RPC, what is logged."""
 
 import contextlib
 import logging
 import os
-import subprocess
-import tempfile
-import time
 import xmlrpc.client
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -186,74 +183,3 @@ class Capture(logging.Handler):
         for logger, level, propagate in self._levels:
             logger.setLevel(level)
             logger.propagate = propagate
-
-
-class Worker:
-    """Python code in an Odoo process of its own, held until all are ready.
-
-    :param str code: for ``odoo-bin shell``; ``env`` is there, ``wait()`` waits for the
-        others
-    """
-
-    PREFACE = """
-import os, sys, time
-def wait():
-    open({ready!r}, "w").close()
-    deadline = time.monotonic() + 60
-    while not os.path.exists({go!r}) and time.monotonic() < deadline:
-        time.sleep(0.002)
-"""
-
-    def __init__(self, code, folder, number, **variables):
-        self.ready = os.path.join(folder, "ready-%d" % number)
-        go = os.path.join(folder, "go")
-        preface = self.PREFACE.format(ready=self.ready, go=go)
-        self.output = open(os.path.join(folder, "output-%d" % number), "w+")
-        self.process = subprocess.Popen(
-            [
-                os.environ["CLOUD_STORAGE_TEST_PYTHON"],
-                os.environ["CLOUD_STORAGE_TEST_ODOO_BIN"],
-                "shell",
-                "-c",
-                os.environ["CLOUD_STORAGE_TEST_ODOO_CONF"],
-                "-d",
-                get_db_name(),
-                "--addons-path",
-                os.environ["CLOUD_STORAGE_TEST_ADDONS_PATH"],
-                "--no-http",
-                "--shell-interface",
-                "python",
-            ],
-            stdin=subprocess.PIPE,
-            stdout=self.output,
-            stderr=subprocess.STDOUT,
-            env=dict(os.environ, **variables),
-            universal_newlines=True,
-        )
-        self.process.stdin.write(preface + code)
-        self.process.stdin.close()
-
-    def finish(self):
-        """Wait for the end; return what it printed."""
-        self.process.wait(TIMEOUT)
-        self.output.seek(0)
-        with self.output:
-            return self.output.read()
-
-
-def run_workers(code, count=2, **variables):
-    """Run code in several Odoo processes, from ``wait()`` on at once.
-
-    :return: what each of them printed
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        workers = [Worker(code, folder, i, **variables) for i in range(count)]
-        deadline = time.monotonic() + 2 * TIMEOUT
-        while not all(os.path.exists(worker.ready) for worker in workers):
-            if any(worker.process.poll() is not None for worker in workers):
-                break
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0.01)
-        open(os.path.join(folder, "go"), "w").close()
-        return [worker.finish() for worker in workers]

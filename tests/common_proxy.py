@@ -1,8 +1,11 @@
 """What the tests of the proxy share."""
 import hashlib
+import http.client
 import os
+import socket
 import threading
 import time
+from urllib.parse import urlsplit
 
 import requests
 
@@ -99,6 +102,21 @@ class ProxyCase(CloudCase):
             headers=headers,
             stream=stream,
         )
+
+    def begin(self, base, attachment, **headers):
+        """Ask a server for a file; return the answer before its body is read.
+
+        Little of it is under way meanwhile. ``leave()`` hangs up.
+        """
+        connection = http.client.HTTPConnection(urlsplit(base).netloc)
+        connection.timeout = TIMEOUT
+        connection.connect()
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        self.addCleanup(connection.close)
+        connection.request("GET", PATH % attachment.id, headers=headers)
+        answer = connection.getresponse()
+        answer.leave = lambda: (answer.close(), connection.close())
+        return answer
 
     def ask(self, session, path, method="GET", logged=True, **options):
         """Send a request.

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import uuid
 
 import odoo
@@ -15,11 +16,15 @@ from odoo.tests.common import get_db_name
 TIMEOUT = 180  # seconds a process may take
 MARK = "RESULT "
 PREFACE = """
-import json, os
+import json, os, time
 def report(value):
     print("%s" + json.dumps(value), flush=True)
 def ready():
     open(%r, "w").close()
+def wait():
+    ready()
+    while not os.path.exists(%r):
+        time.sleep(0.002)
 """
 
 
@@ -27,7 +32,7 @@ class OdooShell:
     """Code in an ``odoo-bin shell`` of its own, in its own process group.
 
     :param str code: has ``env``; ``report(value)`` hands a value back, ``ready()``
-        tells that the interesting part begins
+        tells that the interesting part begins, ``wait()`` waits there for :meth:`go`
     :param str database: the tests' own by default
     :param variables: for its environment
     """
@@ -35,6 +40,7 @@ class OdooShell:
     def __init__(self, code, database=None, **variables):
         self._folder = tempfile.mkdtemp(prefix="odoo-shell-")
         self._ready = os.path.join(self._folder, "ready")
+        self._go = os.path.join(self._folder, "go")
         self._output = open(os.path.join(self._folder, "output"), "w+")
         self.process = subprocess.Popen(
             [
@@ -54,13 +60,17 @@ class OdooShell:
             start_new_session=True,
             universal_newlines=True,
         )
-        self.process.stdin.write(PREFACE % (MARK, self._ready) + code)
+        self.process.stdin.write(PREFACE % (MARK, self._ready, self._go) + code)
         self.process.stdin.close()
 
     @property
     def is_ready(self):
         """Whether it called ``ready()``, or ended."""
         return os.path.exists(self._ready) or self.process.poll() is not None
+
+    def go(self):
+        """Let it go on behind its ``wait()``."""
+        open(self._go, "w").close()
 
     def kill(self):
         """End it as a power cut would."""
@@ -95,6 +105,22 @@ class OdooShell:
 def run_shell(code, database=None, **variables):
     """Run code in a process of its own; return what it reported."""
     return OdooShell(code, database, **variables).finish()
+
+
+def run_at_once(code, count=2):
+    """Run code in several processes, from its ``wait()`` on at once.
+
+    :return: what each of them reported
+    """
+    shells = [OdooShell(code) for _number in range(count)]
+    deadline = time.monotonic() + TIMEOUT
+    while not all(shell.is_ready for shell in shells):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    for shell in shells:
+        shell.go()
+    return [shell.finish() for shell in shells]
 
 
 def sql(statement, database="postgres", fetch=False):

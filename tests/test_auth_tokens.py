@@ -8,12 +8,13 @@ from odoo.exceptions import UserError
 
 from ..drive import oauth
 from ..drive.errors import TransientError
-from .common_auth import AuthCase, environment, run_workers
+from .common_auth import AuthCase, environment
+from .odoo_process import run_at_once
 
 REFRESH = """
 wait()
 auth = env["cloud_storage.auth"].browse({auth_id})
-print("RESULT", bool({call}))
+report(bool({call}))
 """
 
 
@@ -316,8 +317,7 @@ class TestWorkers(TokenCase):
         code = REFRESH.format(auth_id=self.auth.id, call=call)
         self.emulator.clear_requests()
         self.emulator.fault("token", times=-1, delay_ms=700)  # so that they overlap
-        outputs = run_workers(code)
-        self.assertEqual([o.count("RESULT True") for o in outputs], [1, 1], outputs)
+        self.assertEqual(run_at_once(code), [True, True])
         self.assertEqual(self.token_requests(), 1)
 
     def test_both_need_a_token(self):

@@ -1,13 +1,10 @@
 import glob
 import hashlib
-import http.client
 import os
-import socket
 import time
 import unittest
-from urllib.parse import urlsplit
 
-from .common_proxy import PATH, TIMEOUT, ProxyCase, make_content
+from .common_proxy import TIMEOUT, ProxyCase, make_content
 from .common_server import OdooServer, PeakMemory, can_start
 
 MB = 1024 * 1024
@@ -31,15 +28,7 @@ class TestFileProxyServer(ProxyCase):
         return size, digest.hexdigest()
 
     def start_reading(self, server, attachment, **headers):
-        connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
-        connection.timeout = TIMEOUT
-        connection.connect()
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
-        self.addCleanup(connection.close)
-        connection.request("GET", PATH % attachment.id, headers=headers)
-        answer = connection.getresponse()
-        answer.leave = lambda: (answer.close(), connection.close())
-        return answer
+        return self.begin(server.url, attachment, **headers)
 
     def make_huge_file(self):
         """A file of 1 GB on Drive that takes no room on the disk of the emulator."""

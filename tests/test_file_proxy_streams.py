@@ -1,13 +1,11 @@
 import http.client
 import os
-import socket
 import threading
 import time
-from urllib.parse import urlsplit
 
 import odoo
 
-from .common_proxy import PATH, TIMEOUT, ProxyCase, make_content
+from .common_proxy import TIMEOUT, ProxyCase, make_content
 
 MB = 1024 * 1024
 SIZE = 8 * MB
@@ -26,15 +24,7 @@ class TestFileProxyStreams(ProxyCase):
     def start_reading(self, attachment, **headers):
         """Ask for a file; return the answer before its body is read."""
         self.logged += 1
-        connection = http.client.HTTPConnection(urlsplit(self.base).netloc)
-        connection.timeout = TIMEOUT
-        connection.connect()
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
-        self.addCleanup(connection.close)
-        connection.request("GET", PATH % attachment.id, headers=headers)
-        answer = connection.getresponse()
-        answer.leave = lambda: (answer.close(), connection.close())
-        return answer
+        return self.begin(self.base, attachment, **headers)
 
     def wait_for(self, condition, message):
         deadline = time.monotonic() + TIMEOUT
