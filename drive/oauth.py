@@ -5,49 +5,41 @@ Over google-auth and google-auth-oauthlib; what they raise is translated into
 Identity, RFC 6749, RFC 7636 (PKCE).
 """
 
-import contextlib
-import ipaddress
 import json
-import logging
-import os
 import secrets
-import threading
 from collections import namedtuple
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 import requests
-from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
-from google.auth.transport.requests import Request
 from google.oauth2 import service_account
 from google.oauth2.credentials import Credentials
 from google_auth_oauthlib.flow import Flow
-from oauthlib.oauth2 import OAuth2Error
 
 from .errors import (
     CredentialsFormatError,
-    InvalidClientError,
-    InvalidGrantError,
     MissingRefreshTokenError,
     MissingScopeError,
     OAuthError,
-    RedirectUriError,
     TransientError,
+)
+from .oauth_transport import (
+    TIMEOUT,
+    allow_loopback,
+    check_body,
+    is_away,
+    refresh_credentials,
+    translated,
 )
 
 AUTH_URI = "https://accounts.google.com/o/oauth2/v2/auth"
 TOKEN_URI = "https://oauth2.googleapis.com/token"
 REVOKE_URI = "https://oauth2.googleapis.com/revoke"
-TIMEOUT = 20  # seconds
 SCOPES = {
     "drive.file": "https://www.googleapis.com/auth/drive.file",
     "drive": "https://www.googleapis.com/auth/drive",
 }
 SERVICE_ACCOUNT_KEYS = ("client_email", "private_key", "private_key_id")
 DEFAULT_LIFE = 3600  # seconds a token lives when the server does not say
-MESSAGE_LENGTH = 200  # characters of a refusal that are worth keeping
-#: Statuses of a server that is down or busy, whatever the body says.
-AWAY_STATUSES = frozenset((408, 429))
 
 #: An OAuth client as the Google Cloud console gives it, and where to use it.
 OAuthClient = namedtuple(
@@ -56,19 +48,6 @@ OAuthClient = namedtuple(
 #: Times are UTC without tzinfo. ``refresh`` is None when none was given,
 #: ``grant_expiry`` when the server did not say how long the refresh token lives.
 Tokens = namedtuple("Tokens", "access refresh expiry grant_expiry", defaults=(None,))
-
-_ERRORS = {
-    "invalid_grant": InvalidGrantError,
-    "invalid_client": InvalidClientError,
-    "unauthorized_client": InvalidClientError,
-    "redirect_uri_mismatch": RedirectUriError,
-}
-_LOOPBACK_LOCK = threading.Lock()
-
-# these write requests and answers, with every secret in them, to the log when it is at
-# the level debug; the filter holds even for a level that is set on them later
-for _name in ("requests_oauthlib.oauth2_session", "google.auth.transport.requests"):
-    logging.getLogger(_name).addFilter(lambda record: record.levelno > logging.DEBUG)
 
 
 def new_verifier():
@@ -87,7 +66,7 @@ def authorization_url(client, scope, state, verifier):
     :param str verifier: see :func:`new_verifier`
     :rtype: str
     """
-    with _allow_loopback(client.auth_uri):
+    with allow_loopback(client.auth_uri):
         url, _state = _flow(client, scope, verifier).authorization_url(
             access_type="offline", prompt="consent", state=state
         )
@@ -103,7 +82,7 @@ def exchange_code(client, scope, code, verifier):
     :raises TransientError: no answer
     :rtype: Tokens
     """
-    with _allow_loopback(client.token_uri), _translated():
+    with allow_loopback(client.token_uri), translated():
         token = _fetch_token(_flow(client, scope, verifier), code)
     granted = token.get("scope") or SCOPES[scope]
     granted = granted.split() if isinstance(granted, str) else granted
@@ -131,7 +110,7 @@ def _fetch_token(flow, code):
 
 
 def _check_answer(response):
-    _check_body(response.status_code, response.text)
+    check_body(response.status_code, response.text)
     return response
 
 
@@ -150,7 +129,7 @@ def refresh(client, refresh_token):
         client_id=client.client_id,
         client_secret=client.client_secret,
     )
-    _refresh(credentials)
+    refresh_credentials(credentials)
     return Tokens(
         credentials.token,
         credentials.refresh_token or refresh_token,
@@ -171,7 +150,7 @@ def service_account_token(key, scope, token_uri, subject=None):
         )
     except ValueError as err:
         raise CredentialsFormatError("The private key can not be read") from err
-    _refresh(credentials)
+    refresh_credentials(credentials)
     return Tokens(credentials.token, None, credentials.expiry)
 
 
@@ -205,9 +184,9 @@ def revoke(token, revoke_uri):
     :raises OAuthError: the server refused
     :raises TransientError: no answer
     """
-    with _translated():
+    with translated():
         response = requests.post(revoke_uri, data={"token": token}, timeout=TIMEOUT)
-    if _is_away(response.status_code):
+    if is_away(response.status_code):
         raise TransientError("HTTP %s" % response.status_code)
     if response.status_code != 200 and "invalid_token" not in response.text:
         raise OAuthError("HTTP %s" % response.status_code)
@@ -233,101 +212,3 @@ def _flow(client, scope, verifier):
         code_verifier=verifier,
         autogenerate_code_verifier=False,
     )
-
-
-class _Transport(Request):
-    """google-auth's transport, with a timeout and a memory of the last status."""
-
-    status = None
-
-    def __call__(self, url, **options):
-        response = super().__call__(url, timeout=TIMEOUT, **options)
-        self.status = response.status
-        if response.status == 200:
-            _check_body(response.status, response.data)
-        return response
-
-
-def _refresh(credentials):
-    transport = _Transport()
-    try:
-        with _translated():
-            credentials.refresh(transport)
-    except OAuthError as err:
-        if err.reason is None or _is_away(transport.status or 0):
-            # not a refusal as RFC 6749 has it: the server is ill, or a proxy answered
-            raise TransientError("HTTP %s" % transport.status) from err
-        raise
-
-
-def _is_away(status):
-    return status >= 500 or status in AWAY_STATUSES
-
-
-def _check_body(status, text):
-    """:raises TransientError: the server is down, or something else answered for it"""
-    try:
-        is_object = isinstance(json.loads(text), dict)
-    except ValueError:
-        is_object = False
-    if _is_away(status) or not is_object:
-        raise TransientError("HTTP %s" % status)
-
-
-@contextlib.contextmanager
-def _translated():
-    """Raise the typed errors of this package instead of the libraries'."""
-    try:
-        yield
-    except RefreshError as err:
-        code = _error_code(err)
-        message = (
-            "%s: %s" % (code, err.args[1].get("error_description")) if code else ""
-        )
-        # not "from err": it quotes the whole answer, which belongs in no traceback
-        raise _oauth_error(code, message[:MESSAGE_LENGTH]) from None
-    except OAuth2Error as err:
-        raise _oauth_error(err.error, err.description or err.error) from err
-    except (TransportError, requests.RequestException) as err:
-        raise TransientError("No answer from Google: %s" % type(err).__name__) from err
-    except GoogleAuthError as err:
-        raise OAuthError(type(err).__name__) from err
-
-
-def _oauth_error(code, message):
-    return _ERRORS.get(code, OAuthError)(message or str(code), reason=code)
-
-
-def _error_code(err):
-    details = err.args[1] if len(err.args) > 1 else None
-    code = details.get("error") if isinstance(details, dict) else None
-    return code if isinstance(code, str) else None
-
-
-@contextlib.contextmanager
-def _allow_loopback(uri):
-    """Let oauthlib talk plain HTTP to this machine, and to no other.
-
-    :raises OAuthError: the endpoint is neither HTTPS nor on this machine
-    """
-    parts = urlsplit(uri)
-    if parts.scheme == "https":
-        yield
-        return
-    if not _is_loopback(parts.hostname):
-        raise OAuthError("The endpoint %s must use https" % uri)
-    with _LOOPBACK_LOCK:  # one at a time, or the variable would stay
-        before = os.environ.get("OAUTHLIB_INSECURE_TRANSPORT")
-        os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["OAUTHLIB_INSECURE_TRANSPORT"]
-
-
-def _is_loopback(host):
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

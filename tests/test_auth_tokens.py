@@ -6,7 +6,7 @@ from psycopg2.errors import SerializationFailure
 from odoo import fields
 from odoo.exceptions import UserError
 
-from ..drive import oauth
+from ..drive import oauth_transport
 from ..drive.errors import TransientError
 from .common_auth import AuthCase, environment
 from .odoo_process import run_at_once
@@ -210,8 +210,8 @@ class TestFailures(TokenCase):
                 )
 
     def test_timeout(self):
-        self.addCleanup(setattr, oauth, "TIMEOUT", oauth.TIMEOUT)
-        oauth.TIMEOUT = 0.2
+        self.addCleanup(setattr, oauth_transport, "TIMEOUT", oauth_transport.TIMEOUT)
+        oauth_transport.TIMEOUT = 0.2
         self.set_life(days=-1)
         self.emulator.fault("token", times=-1, delay_ms=2000)
         self.assertFalse(self.auth.refresh_access_token())

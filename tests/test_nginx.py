@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from .common_proxy import PATH, TIMEOUT, ProxyCase, make_content
+from .common_proxy import TIMEOUT, ProxyCase, make_content
 from .common_server import free_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

@@ -1,0 +1,143 @@
+"""How the token endpoints are talked to, and what their refusals mean."""
+
+import contextlib
+import ipaddress
+import json
+import logging
+import os
+import threading
+from urllib.parse import urlsplit
+
+import requests
+from google.auth.exceptions import GoogleAuthError, RefreshError, TransportError
+from google.auth.transport.requests import Request
+from oauthlib.oauth2 import OAuth2Error
+
+from .errors import (
+    InvalidClientError,
+    InvalidGrantError,
+    OAuthError,
+    RedirectUriError,
+    TransientError,
+)
+
+TIMEOUT = 20  # seconds
+MESSAGE_LENGTH = 200  # characters of a refusal that are worth keeping
+#: Statuses of a server that is down or busy, whatever the body says.
+AWAY_STATUSES = frozenset((408, 429))
+_ERRORS = {
+    "invalid_grant": InvalidGrantError,
+    "invalid_client": InvalidClientError,
+    "unauthorized_client": InvalidClientError,
+    "redirect_uri_mismatch": RedirectUriError,
+}
+_LOOPBACK_LOCK = threading.Lock()
+
+# these write requests and answers, with every secret in them, to the log when it is at
+# the level debug; the filter holds even for a level that is set on them later
+for _name in ("requests_oauthlib.oauth2_session", "google.auth.transport.requests"):
+    logging.getLogger(_name).addFilter(lambda record: record.levelno > logging.DEBUG)
+
+
+class _Transport(Request):
+    """google-auth's transport, with a timeout and a memory of the last status."""
+
+    status = None
+
+    def __call__(self, url, **options):
+        response = super().__call__(url, timeout=TIMEOUT, **options)
+        self.status = response.status
+        if response.status == 200:
+            check_body(response.status, response.data)
+        return response
+
+
+def refresh_credentials(credentials):
+    """Have google-auth get an access token.
+
+    :raises OAuthError: the server refused
+    :raises TransientError: no answer, or none that the server gave
+    """
+    transport = _Transport()
+    try:
+        with translated():
+            credentials.refresh(transport)
+    except OAuthError as err:
+        if err.reason is None or is_away(transport.status or 0):
+            # not a refusal as RFC 6749 has it: the server is ill, or a proxy answered
+            raise TransientError("HTTP %s" % transport.status) from err
+        raise
+
+
+def is_away(status):
+    """Whether a server with this HTTP status is down or busy."""
+    return status >= 500 or status in AWAY_STATUSES
+
+
+def check_body(status, text):
+    """:raises TransientError: the server is down, or something else answered for it"""
+    try:
+        is_object = isinstance(json.loads(text), dict)
+    except ValueError:
+        is_object = False
+    if is_away(status) or not is_object:
+        raise TransientError("HTTP %s" % status)
+
+
+@contextlib.contextmanager
+def translated():
+    """Raise the typed errors of this package instead of the libraries'."""
+    try:
+        yield
+    except RefreshError as err:
+        code = _error_code(err)
+        message = (
+            "%s: %s" % (code, err.args[1].get("error_description")) if code else ""
+        )
+        # not "from err": it quotes the whole answer, which belongs in no traceback
+        raise _oauth_error(code, message[:MESSAGE_LENGTH]) from None
+    except OAuth2Error as err:
+        raise _oauth_error(err.error, err.description or err.error) from err
+    except (TransportError, requests.RequestException) as err:
+        raise TransientError("No answer from Google: %s" % type(err).__name__) from err
+    except GoogleAuthError as err:
+        raise OAuthError(type(err).__name__) from err
+
+
+def _oauth_error(code, message):
+    return _ERRORS.get(code, OAuthError)(message or str(code), reason=code)
+
+
+def _error_code(err):
+    details = err.args[1] if len(err.args) > 1 else None
+    code = details.get("error") if isinstance(details, dict) else None
+    return code if isinstance(code, str) else None
+
+
+@contextlib.contextmanager
+def allow_loopback(uri):
+    """Let oauthlib talk plain HTTP to this machine, and to no other.
+
+    :raises OAuthError: the endpoint is neither HTTPS nor on this machine
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "https":
+        yield
+        return
+    if not _is_loopback(parts.hostname):
+        raise OAuthError("The endpoint %s must use https" % uri)
+    with _LOOPBACK_LOCK:  # one at a time, or the variable would stay
+        before = os.environ.get("OAUTHLIB_INSECURE_TRANSPORT")
+        os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["OAUTHLIB_INSECURE_TRANSPORT"]
+
+
+def _is_loopback(host):
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
