@@ -45,7 +45,8 @@ def uninstall_hook(cr, registry):
         )
     env = api.Environment(cr, SUPERUSER_ID, {})
     env["ir.attachment"]._disk_cache().destroy()
-    cr.execute("DROP FUNCTION IF EXISTS cloud_storage_queue_trash() CASCADE")
+    for function in ("cloud_storage_queue_trash", "cloud_storage_wake_cron"):
+        cr.execute("DROP FUNCTION IF EXISTS %s() CASCADE" % function)
     cr.execute(
         "UPDATE ir_attachment SET type = 'binary', url = NULL"
         " WHERE type = 'url' AND url LIKE '/cloud_storage/file/%'"

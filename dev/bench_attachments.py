@@ -3,19 +3,16 @@
 The same script runs in two databases of one server, turn by turn: what disturbs the
 machine disturbs both. The better half of the turns is compared.
 """
-import json
 import pathlib
 import statistics
-import subprocess
 import sys
 
-from . import processes, results
+from . import processes, results, shell
 from .sandbox import sandbox
-from .say import Trouble, exit_code, step
+from .say import exit_code, step
 
 WITH, WITHOUT = "bench_with", "bench_without"
 TURNS = 7
-TIMEOUT = 600  # seconds for a turn
 FILES, ROWS = 2000, 10000
 MAKE = """
 ids = env["ir.attachment"].create([
@@ -25,7 +22,7 @@ env.cr.execute("ANALYZE ir_attachment")
 env.cr.commit()
 """ % ROWS
 MEASURE = """
-import gc, json, time
+import gc, time
 def timed(action):
     env.cache.invalidate()
     gc.collect()
@@ -40,46 +37,14 @@ def read_raw():
         assert file.raw
 def search_read():
     assert len(files.search_read(domain, ["name", "file_size", "mimetype"])) == %d
-found = {}
 for name, action in (("raw", read_raw), ("search_read", search_read)):
     action()
     found[name] = min(timed(action) for _turn in range(5))
-print("found", json.dumps(found))
 """ % (FILES, ROWS)
 NAMES = {
     "raw": "read raw of %d local attachments" % FILES,
     "search_read": "search_read of %d local attachments" % ROWS,
 }
-
-
-def shell(box, database, script):
-    """Run a script in Odoo's shell.
-
-    :return: its output
-    :rtype: str
-    :raises Trouble: when it fails
-    """
-    command = [*box.odoo_command()[:2], "shell", *box.odoo_command()[2:], "--no-http"]
-    with open(box.log, "ab") as log:
-        done = subprocess.run(
-            [*map(str, command), "-d", database],
-            input=script.encode(),
-            env=box.environment(),
-            stdout=subprocess.PIPE,
-            stderr=log,
-            timeout=TIMEOUT,
-        )
-    if done.returncode:
-        raise Trouble("the script failed, see %s" % box.log)
-    return done.stdout.decode()
-
-
-def measure(box, database):
-    """One turn: seconds and queries of each operation."""
-    for line in shell(box, database, MEASURE).splitlines():
-        if line.startswith("found "):
-            return json.loads(line[len("found ") :])
-    raise Trouble("nothing was measured, see %s" % box.log)
 
 
 def rows():
@@ -95,11 +60,11 @@ def rows():
         box.install_addon(WITH)
         step("making %d attachments with and without the addon", ROWS)
         for database in turns:
-            shell(box, database, MAKE)
+            shell.run(box, database, MAKE)
         for turn in range(TURNS):
             step("turn %d of %d", turn + 1, TURNS)
             for database, found in turns.items():
-                found.append(measure(box, database))
+                found.append(shell.run(box, database, MEASURE))
     return [row for name in NAMES for row in _compare(name, turns)]
 
 

@@ -9,7 +9,6 @@ reading makes there, without a check, is shown too.
 import contextlib
 import hashlib
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,13 +16,13 @@ from typing import NamedTuple
 
 import requests
 
-from . import processes, results
+from . import processes, results, shell
 from .demo import DATABASE, LOGIN, PASSWORD, expect
 from .emulator import drive_emulator
 from .odoo import Server
 from .rpc import TIMEOUT, OdooSession
 from .sandbox import sandbox
-from .say import Trouble, exit_code, step
+from .say import exit_code, step
 
 MB = 1024 * 1024
 SIZE = 200 * MB
@@ -34,9 +33,9 @@ NETWORK_ROUNDS = 3
 ENDPOINTS = {"google_token_uri": "/token", "google_api_root": "/"}
 MAKE_FILES = """
 import datetime, os
-grant, paths = {grant!r}, {paths!r}
-for name, path in paths.items():
-    env["ir.config_parameter"].set_param("cloud_storage." + name, {url!r} + path)
+for name, value in given["parameters"].items():
+    env["ir.config_parameter"].set_param("cloud_storage." + name, value)
+grant = given["grant"]
 auth = env["cloud_storage.auth"].create(dict(
     name="Bench", client_id=grant["client_id"], client_secret=grant["client_secret"]))
 auth.write(dict(
@@ -47,15 +46,14 @@ env["cloud_storage.config"].create(dict(
     name="Bench", auth_id=auth.id, delete_local_after_sync=True,
     model_config_ids=[(0, 0, dict(model_name="res.partner"))],
     file_type_ids=[(0, 0, dict(extension="pdf"))]))
-content = os.urandom({size})
+content = os.urandom(given["size"])
 for name in ("local.iso", "cloud.pdf"):
     file = env["ir.attachment"].create(dict(
         name=name, raw=content, res_model="res.partner", res_id=1))
-    print("made", name, file.id)
+    found[name] = file.id
 env.cr.commit()
 file.sync_to_cloud()
-print("made", "drive", file.cloud_file_id)
-print("made", "local", bool(file.store_fname))
+found.update(drive=file.cloud_file_id, local=bool(file.store_fname))
 """
 
 
@@ -225,24 +223,15 @@ def make_files(box, emulator):
     :rtype: dict
     """
     step("making two files of %d MB, one goes to the cloud", SIZE // MB)
-    script = MAKE_FILES.format(
-        size=SIZE, url=emulator.url, grant=emulator.grant(), paths=ENDPOINTS
+    made = shell.run(
+        box,
+        DATABASE,
+        MAKE_FILES,
+        size=SIZE,
+        grant=emulator.grant(),
+        parameters={name: emulator.url + path for name, path in ENDPOINTS.items()},
     )
-    command = [box.python, box.tree.program, "shell", "-c", box.config, "--no-http"]
-    with open(box.log, "ab") as log:
-        done = subprocess.run(
-            [*map(str, command), "-d", DATABASE],
-            input=script.encode(),
-            env=box.environment(),
-            stdout=subprocess.PIPE,
-            stderr=log,
-            timeout=TIMEOUT,
-        )
-    if done.returncode:
-        raise Trouble("no files were made, see %s" % box.log)
-    words = [line.split() for line in done.stdout.decode().splitlines()]
-    made = {found[1]: found[2] for found in words if found[:1] == ["made"]}
-    expect(made.get("local") == "False", "not in the cloud: %s", made)
+    expect(not made["local"], "not in the cloud: %s", made)
     return made
 
 

@@ -90,7 +90,8 @@ def log_file(name):
     folder = paths.cache() / "logs"
     folder.mkdir(exist_ok=True)
     for old in sorted(folder.glob("*-%s.log" % name))[:-KEPT_LOGS]:
-        old.unlink()
+        with contextlib.suppress(FileNotFoundError):  # another run tidies up as well
+            old.unlink()
     stamp = time.strftime("%Y%m%d-%H%M%S")
     serial = 0
     while True:

@@ -1,14 +1,17 @@
 """Run the pure tests and the Odoo tests, and count them together."""
 import collections
+import contextlib
 import json
+import os
 import pathlib
 import random
 import re
 import tempfile
+from concurrent.futures import ThreadPoolExecutor, wait
 
-from . import browser, image, odoo, paths, processes, venv
+from . import browser, image, odoo, odoo_source, paths, processes, venv
 from .sandbox import log_file, sandbox
-from .say import step, warn
+from .say import Waiting, step, warn
 
 TESTS = paths.CHECKOUT / "tests"
 PURE = TESTS / "pure"
@@ -16,6 +19,7 @@ PLUGINS = pathlib.Path(__file__).parent / "plugin"
 DATABASE = "cloud_storage_test"
 # These run on a database that has the module mail as well.
 MAIL_PATTERN = "test_mail*.py"
+MOST_LANES = 2  # Odoo suites that run side by side, each with a server of its own
 SHOWN_CHARACTERS = 6000  # of Odoo's log, for each failed test
 
 
@@ -78,12 +82,12 @@ def show_trouble(log, tests):
     parts = log.read_text(encoding="utf-8", errors="replace").split(" begins: ")
     for part in parts[1:]:
         test, _newline, lines = part.partition("\n")
-        if test in tests:
+        if test.strip() in tests:
             # a line of the log starts with the day; a traceback goes on below it
             records = re.split(r"\n(?=\d{4}-\d\d-\d\d )", lines)
             bad = [r for r in records if re.search(r" (WARNING|ERROR|CRITICAL) ", r)]
             text = "\n".join(bad)[-SHOWN_CHARACTERS:]
-            warn("Odoo's log during %s:\n%s", test.rpartition("/")[2], text or "quiet")
+            warn("Odoo's log during %s:\n%s", test.strip(), text or "quiet")
 
 
 class Session:
@@ -106,10 +110,11 @@ class Session:
             step("random order, SEED=%d repeats it", seed)
             self.options += ["-p", "pytest_randomly", "--randomly-seed", seed]
 
-    def run(self, arguments, path=(), **env):
+    def run(self, arguments, path=(), output=None, **env):
         """Run pytest.
 
         :param path: further entries for PYTHONPATH
+        :param output: open file for what it prints, the terminal by default
         :return: the plugin's report, None when pytest crashed
         :rtype: dict
         """
@@ -129,12 +134,14 @@ class Session:
             )
             command = [self.python, "-m", "pytest", *self.options, *arguments]
             # elsewhere than the checkout, which "-m" would put on the path
-            child = processes.start(command, env=environment, cwd=folder)
+            child = processes.start(
+                command, env=environment, cwd=folder, stdout=output, stderr=output
+            )
             try:
                 child.wait()
             finally:
                 processes.stop(child)
-            print(tables.read_text(encoding="utf-8"), end="", flush=True)
+            print(tables.read_text(encoding="utf-8"), end="", file=output, flush=True)
             return json.loads(report.read_text()) if report.exists() else None
 
 
@@ -151,12 +158,24 @@ def run(python, suite=None, only=None, order="natural", seed=None):
     if suite != "odoo" and pure:
         expected |= set(pure)
         run_pure(session, tally)
-    if suite != "pure":
-        for paths_, dependencies in ((plain, []), (mail, ["mail"])):
-            if paths_:
-                expected |= set(paths_)
-                run_odoo(session, tally, paths_, dependencies)
+    if suite != "pure" and plain + mail:
+        expected |= set(plain) | set(mail)
+        browsers = browser.search_path(plain + mail)
+        for report, log in _odoo_suites(session, browsers, plain, mail, only):
+            tally.add(report, log)
     return tally.close(expected)
+
+
+def _odoo_suites(session, browsers, plain, mail, only):
+    lanes = 1 if only else min(MOST_LANES, os.cpu_count() or 1)
+    if lanes > 1:
+        # every other module: what takes long stands together in the alphabet
+        groups = [plain[lane::lanes] for lane in range(lanes)]
+        yield from run_beside(session, browsers, groups)
+    elif plain:
+        yield run_odoo(session, browsers, plain)
+    if mail:
+        yield run_odoo(session, browsers, mail, ["mail"])
 
 
 def modules():
@@ -174,10 +193,46 @@ def run_pure(session, tally):
     tally.add(session.run([*home, PURE]))
 
 
-def run_odoo(session, tally, test_modules, dependencies):
-    """Run test modules inside Odoo, on a fresh database."""
+def run_beside(session, browsers, groups):
+    """Run several lists of test modules at once; each is shown when all have ended.
+
+    :return: what :func:`run_odoo` returns for each
+    :rtype: list
+    """
+    image.ensure(odoo_source.find(), session.python, image.depends())  # once for all
+    with contextlib.ExitStack() as stack:
+        outputs = [
+            stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
+            for _group in groups
+        ]
+        pool = stack.enter_context(ThreadPoolExecutor(len(groups)))
+        futures = [
+            pool.submit(run_odoo, session, browsers, group, output=output)
+            for group, output in zip(groups, outputs)
+        ]
+        waiting = Waiting("the tests, in %d lanes" % len(groups))
+        try:
+            while wait(futures, timeout=0.5).not_done:
+                waiting.tick()
+        except BaseException:
+            processes.end_all()  # the threads wait for what they started
+            raise
+        waiting.done()
+        for output in outputs:
+            output.seek(0)
+            print(output.read(), end="", flush=True)
+        return [future.result() for future in futures]
+
+
+def run_odoo(session, browsers, test_modules, dependencies=(), output=None):
+    """Run test modules inside Odoo, on a fresh database.
+
+    :param str browsers: a PATH with a browser
+    :param output: see :meth:`Session.run`
+    :return: the report and Odoo's log, see :meth:`Tally.add`
+    :rtype: tuple
+    """
     wanted = sorted(set(image.depends()) | set(dependencies))
-    path = browser.search_path(test_modules)
     with sandbox(session.python, wanted) as box:
         box.create_database(DATABASE)
         box.install_addon(DATABASE)
@@ -195,10 +250,11 @@ def run_odoo(session, tally, test_modules, dependencies):
         report = session.run(
             arguments,
             path=[box.tree.root],
-            PATH=path,
+            output=output,
+            PATH=browsers,
             CLOUD_STORAGE_TEST_ODOO_BIN=box.tree.program,
             CLOUD_STORAGE_TEST_ODOO_CONF=box.config,
             CLOUD_STORAGE_TEST_ADDONS_PATH=odoo.addons_folder(),
             CLOUD_STORAGE_TEST_PYTHON=session.python,
         )
-        tally.add(report, log)
+        return report, log

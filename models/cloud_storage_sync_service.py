@@ -60,8 +60,8 @@ class CloudStorageSyncService(models.AbstractModel):
         """
         self._check_manager()
         self = self.sudo()  # folders and the like are nobody's
-        self.env["cloud_storage.trash"]._process()
         box = TimeBox(self._slice_seconds())
+        self.env["cloud_storage.trash"]._process(box)
         runs = self._continue_queued(box)
         configs = self.env["cloud_storage.config"].sudo()
         if self._is_due():
@@ -71,7 +71,7 @@ class CloudStorageSyncService(models.AbstractModel):
                 continue
             runs |= self._automatic_run(config, box)
         remaining = sum(self._count_candidates(config) for config in configs)
-        if runs.filtered(lambda run: run.state == "queued"):
+        if box.over or runs.filtered(lambda run: run.state == "queued"):
             self._wake_cron()
         return runs._summary(remaining=remaining)
 

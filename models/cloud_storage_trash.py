@@ -10,6 +10,25 @@ _logger = logging.getLogger(__name__)
 
 BATCH = 200
 
+#: Wakes the cron once per transaction, as ``ir.cron._trigger`` of Odoo 15 does; Odoo 14 has
+#: no such table, there Drive learns with the cron's next turn.
+WAKE = """
+CREATE OR REPLACE FUNCTION cloud_storage_wake_cron() RETURNS trigger AS $$
+BEGIN
+    IF to_regclass('ir_cron_trigger') IS NOT NULL THEN
+        INSERT INTO ir_cron_trigger (cron_id, call_at)
+        SELECT res_id, now() at time zone 'UTC' FROM ir_model_data
+        WHERE module = 'cloud_storage' AND name = 'cron_automatic_sync'
+        AND NOT EXISTS (SELECT 1 FROM ir_cron_trigger
+                        WHERE cron_id = res_id AND call_at = now() at time zone 'UTC');
+    END IF;
+    RETURN NULL;
+END $$ LANGUAGE plpgsql;
+DROP TRIGGER IF EXISTS cloud_storage_wake_cron ON cloud_storage_trash;
+CREATE TRIGGER cloud_storage_wake_cron AFTER INSERT ON cloud_storage_trash
+    FOR EACH STATEMENT EXECUTE PROCEDURE cloud_storage_wake_cron();
+"""
+
 
 class CloudStorageTrash(models.Model):
     """What Drive has to learn of attachments: files left behind, files renamed.
@@ -30,26 +49,41 @@ class CloudStorageTrash(models.Model):
     attempts = fields.Integer(default=0)
     next_attempt = fields.Datetime(index=True)
 
+    def init(self):
+        """Have the background come by soon for what is queued."""
+        super().init()
+        self.env.cr.execute(WAKE)
+
     @api.model
-    def _process(self, limit=BATCH):
+    def _process(self, box=None):
         """Do what is due; leave what can not be done now for a later turn.
 
         Commits per file: what happened in Drive must be remembered.
 
+        :param TimeBox box: a deadline, none by default
         :return: how many Drive files were changed
         """
         if self.env["cloud_storage.auth"]._is_disabled():
             return 0
-        self.env.cr.execute(
-            "SELECT id FROM cloud_storage_trash WHERE next_attempt IS NULL"
-            " OR next_attempt <= (now() at time zone 'UTC') ORDER BY id LIMIT %s",
-            (limit,),
-        )
-        clients, changed = {}, 0
-        for (row_id,) in self.env.cr.fetchall():
-            changed += self._process_one(row_id, clients)
-            self.env.cr.commit()  # one file, one fact
+        clients, changed, ids = {}, 0, [0]
+        while ids:
+            ids = self._due_after(ids[-1])
+            for row_id in ids:
+                if box and box.over:
+                    return changed
+                changed += self._process_one(row_id, clients)
+                self.env.cr.commit()  # one file, one fact
         return changed
+
+    @api.model
+    def _due_after(self, row_id):
+        """The next ids; by id, so that what can not be done is not met again."""
+        self.env.cr.execute(
+            "SELECT id FROM cloud_storage_trash WHERE id > %s AND (next_attempt IS NULL"
+            " OR next_attempt <= (now() at time zone 'UTC')) ORDER BY id LIMIT %s",
+            (row_id, BATCH),
+        )
+        return [row[0] for row in self.env.cr.fetchall()]
 
     @api.model
     def _process_one(self, row_id, clients):

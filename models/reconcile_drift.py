@@ -62,7 +62,7 @@ class Mender:
         if self.run.reason is None:
             self._sample()
         self._upload_again()
-        self.env["cloud_storage.trash"]._process()
+        self.env["cloud_storage.trash"]._process(self.run.box)
 
     def _upload_again(self):
         if not self._again or not self.run.config.is_active:

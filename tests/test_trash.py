@@ -1,3 +1,8 @@
+from datetime import timedelta
+
+from odoo import fields
+
+from ..models.cloud_storage_sync_run import TimeBox
 from .common_content import ContentCase
 
 
@@ -70,6 +75,55 @@ class TestTrash(ContentCase):
         self.auth._pacing()[1].success()
         self.assertEqual(self.process(), 1)
         self.assertTrue(self.drive_file(drive_id)["trashed"])
+
+    def test_a_mass_deletion_is_done_in_one_turn(self):
+        files = self.make_attachments(450)
+        self.sync()
+        self.env["ir.attachment"].browse(files.ids).unlink()
+        self.assertEqual(self.process(), 450)
+        self.assertFalse(self.drive_files())
+
+    def test_the_time_box_holds_and_the_rest_goes_on(self):
+        files = self.make_attachments(5)
+        self.sync()
+        files.unlink()
+        self.cr.commit()
+        self.assertEqual(self.env["cloud_storage.trash"]._process(TimeBox(0)), 0)
+        self.assertEqual(len(self.queue()), 5)
+        self.assertEqual(self.process(), 5)
+
+    def test_drive_learns_soon(self):
+        """Not only with the next automatic sync, which may be a day away."""
+        cron = self.env.ref("cloud_storage.cron_automatic_sync")
+        if not hasattr(cron, "_trigger"):
+            self.skipTest("this Odoo has no triggers for crons")
+        cron.nextcall = fields.Datetime.now() + timedelta(hours=23)
+        triggers = self.env["ir.cron.trigger"]
+        self.addCleanup(self.cr.commit)
+        self.addCleanup(lambda: triggers.search([]).unlink())
+        local = self.make_attachment()
+        for change in ("rename", "unlink"):
+            with self.subTest(change=change):
+                gone, renamed = self.in_drive(), self.in_drive()
+                triggers.search([]).unlink()
+                self.cr.commit()
+                if change == "unlink":
+                    local.unlink()
+                    self.assertFalse(triggers.search([]))
+                    (gone | self.in_drive()).unlink()
+                else:
+                    local.name = "other.txt"
+                    local.flush()
+                    self.assertFalse(triggers.search([]))
+                    renamed.name = "other.txt"
+                    gone.name = "another.txt"
+                    gone.flush()
+                self.assertEqual(triggers.search([]).cron_id, cron)
+                self.assertEqual(len(triggers.search([])), 1)
+                self.cr.commit()
+                service = self.env["cloud_storage.sync.service"]
+                service.with_context(lastcall=fields.Datetime.now()).automatic_sync()
+                self.assertFalse(self.queue())
 
     def test_gone_already(self):
         attachment = self.in_drive()

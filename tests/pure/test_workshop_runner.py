@@ -111,6 +111,26 @@ def test_deselected_module_was_collected(tmp_path, capfd, monkeypatch):
     assert capfd.readouterr().out == "1 passed, 0 failed\n"
 
 
+LOG = """2026-01-01 10:00:00,000 1 INFO db tests: begins: test_a.py::test_good \n\
+2026-01-01 10:00:01,000 1 WARNING db odoo: of no interest \n\
+2026-01-01 10:00:02,000 1 INFO db tests: begins: test_a.py::test_bad \n\
+2026-01-01 10:00:03,000 1 INFO db odoo: all is well \n\
+2026-01-01 10:00:04,000 1 ERROR db odoo: it broke \n\
+Traceback (most recent call last):\n\
+"""
+
+
+def test_failure_shows_its_part_of_the_log(tmp_path, capfd):
+    log = tmp_path / "log"
+    log.write_text(LOG)
+    ended = {"test_a.py::test_good": "passed", "test_a.py::test_bad": "failed"}
+    report = {"modules": [], "outcomes": ended, "reasons": {}}
+    tests.Tally().add(report, log)
+    shown = capfd.readouterr().out
+    assert "it broke" in shown and "Traceback" in shown
+    assert "of no interest" not in shown and "all is well" not in shown
+
+
 def test_nothing_at_all_is_no_success(tmp_path, capfd):
     assert tests.Tally().close(set()) == 1
     assert capfd.readouterr().out == "0 passed, 0 failed\n"
