@@ -44,6 +44,7 @@
     "assets": {
         "web.assets_backend": [
             "cloud_storage/static/src/js/cloud_storage_fields.js",
+            "cloud_storage/static/src/js/cloud_storage_run_form.js",
             "cloud_storage/static/src/scss/cloud_storage.scss",
         ],
     },

@@ -22,6 +22,7 @@ from . import cloud_storage_trash
 from . import cloud_storage_sync_selection
 from . import cloud_storage_sync_release
 from . import cloud_storage_sync_service
+from . import cloud_storage_sync_run_work
 from . import cloud_storage_restore
 from . import cloud_storage_restore_relink
 from . import cloud_storage_migrate

@@ -17,6 +17,10 @@ UNFINISHED = ("queued", "running")
 RESUMABLE = ("stopped", "failed")
 
 
+class RunBusyError(UserError):
+    """Another process works on the run."""
+
+
 class CloudStorageSyncRun(models.Model):
     """One run and its progress.
 
@@ -120,13 +124,13 @@ class CloudStorageSyncRun(models.Model):
     def _alive(self):
         """Hold the advisory lock of this run.
 
-        :raises UserError: another process works on it
+        :raises RunBusyError: another process works on it
         """
         self.ensure_one()
         with contextlib.closing(self.env.registry.cursor()) as cr:
             cr.execute("SELECT pg_try_advisory_lock(%s, %s)", (LIVE_LOCK, self.id))
             if not cr.fetchone()[0]:
-                raise UserError(_("Another process works on this run already."))
+                raise RunBusyError(_("Another process works on this run already."))
             cr.commit()
             try:
                 yield

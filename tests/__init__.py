@@ -7,6 +7,7 @@ from . import (
     test_auth_tokens,
     test_browser,
     test_browser_proxy,
+    test_browser_runs,
     test_concurrency,
     test_content_cache,
     test_content_costs,

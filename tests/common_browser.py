@@ -15,6 +15,10 @@ from .common import CloudCase
 PATIENCE = 20  # seconds
 MANAGER = "cloud_storage.group_cloud_storage_manager"
 USER = "cloud_storage.group_cloud_storage_user"
+#: Keys as Chromium wants them: code, and the text that they type.
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r")}
+#: The status bar of a finished run.
+DONE = ".o_statusbar_status [aria-current=step][data-value=done]"
 #: The visible element that matches a selector and holds a text.
 FIND = (
     "[...document.querySelectorAll(%s)].find((e) =>"
@@ -139,6 +143,21 @@ class BrowserCase(CloudCase, CommittingHttpCase):
             " field.dispatchEvent(new Event(name, {bubbles: true}))}"
             % (self.see(selector), json.dumps(value))
         )
+
+    def press(self, key):
+        """Press a key where the focus is.
+
+        :param str key: ``Tab`` or ``Enter``
+        """
+        code, text = KEYS[key]
+        event = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        for kind in ("keyDown", "keyUp"):
+            if text and kind == "keyDown":
+                event["text"] = text
+            sent = self.browser._websocket_send(
+                "Input.dispatchKeyEvent", params=dict(event, type=kind)
+            )
+            self.browser._websocket_wait_id(sent)
 
     def fresh(self, record):
         """The record as the database has it now."""

@@ -3,11 +3,9 @@
 Each test drives it step by step (``HttpCase.browser_js`` could run one script).
 """
 
-from odoo import SUPERUSER_ID, api
 from odoo.exceptions import AccessError
 
-from ..models.cloud_storage_sync_run import TimeBox
-from .common_browser import MANAGER, USER, BrowserCase
+from .common_browser import DONE, MANAGER, USER, BrowserCase
 
 
 class TestBrowser(BrowserCase):
@@ -48,7 +46,7 @@ class TestBrowser(BrowserCase):
         self.click("button[name=action_next]")
         self.see("h2", "6. The first sync")
         self.click("button[name=action_sync]")
-        self.see(".o_notification", "files synced")
+        self.see(DONE)
         self.assertOnDrive(self.fresh(partner), b"the first one")
 
     def test_each_step_says_what_is_missing(self):
@@ -110,7 +108,8 @@ class TestBrowser(BrowserCase):
         self.see(".modal .alert-warning", "2.00 Kb of this server's disk")
         self.assertEqual(self.fresh(attachment).cloud_sync_status, "local")
         self.click(".modal-footer button[name=action_sync]")
-        self.see(".o_notification", "1 files synced, 0 errors, 2.00 Kb freed")
+        self.see(DONE)
+        self.see("[name=bytes_freed]", "2.00 Kb")
         self.assertFalse(self.fresh(attachment).store_fname)
 
     def test_savings_report(self):
@@ -123,37 +122,6 @@ class TestBrowser(BrowserCase):
         self.see(".o_data_row", "res.partner")
         self.click(".nav-link", "What Stays")
         self.see(".o_data_row", "Its file type is not one of those to sync")
-
-    # -- a run -------------------------------------------------------------------------
-
-    def test_progress_moves_and_stop_stops(self):
-        self.config.max_parallel_uploads = 1
-        files = self.make_attachments(60)
-        service = self.env["cloud_storage.sync.service"]
-        run = service._create_run(self.config, "manual", 0)
-        self.emulator.latency(150)
-        self.addCleanup(self.emulator.latency, 0)
-        self.open_record(run, self.manager)
-        self.see(".alert-info", "goes on in the background")
-        with self.in_thread(self.work, run.id):
-            progress = ".o_cloud_storage_progress [role=progressbar]"
-            now = "Number(%s.getAttribute('aria-valuenow'))" % self.see(progress)
-            self.wait(now + " > 0")
-            self.wait("%s > %d" % (now, self.js(now)))
-            self.see(".o_cloud_storage_progress small", "left")
-            self.see(".o_cloud_storage_progress small", "/s")
-            self.click("button[name=action_stop]")
-            self.see(".o_statusbar_status [aria-current=step]", "Stopped")
-        self.assertEqual(self.fresh(run).state, "stopped")
-        synced = self.fresh(files).filtered(lambda a: a.cloud_sync_status == "synced")
-        self.assertLess(len(synced), len(files))
-        self.assertEqual(len(synced), run.total_success)
-
-    def work(self, run_id):
-        with self.registry.cursor() as cr:
-            env = api.Environment(cr, SUPERUSER_ID, {})
-            run = env["cloud_storage.sync.run"].browse(run_id)
-            env["cloud_storage.sync.service"]._work(run, TimeBox(), background=True)
 
     # -- attachments -------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from odoo.tests.common import tagged
 from odoo.tools import trans_export
 
 from .common import CloudCase
-from .common_browser import MANAGER, BrowserCase
+from .common_browser import DONE, MANAGER, BrowserCase
 
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%s")
 
@@ -69,7 +69,8 @@ class TestSpanish(BrowserCase):
         self.see("h3", "Cuentas")
         self.see("button[name=action_view_pending]", "archivos pendientes")
         self.click("button[name=action_sync]")
-        self.see(".o_notification", "1 archivos sincronizados, 0 errores")
+        self.see(DONE)
+        self.see(".o_cloud_storage_progress small", "1 de 1 archivos")
 
     def forget_spanish(self):
         self.cr.rollback()
