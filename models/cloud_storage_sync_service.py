@@ -222,7 +222,7 @@ class CloudStorageSyncService(models.AbstractModel):
         if isinstance(err, UserError):
             return str(err)
         if isinstance(err, StoppedError):
-            return _("Stopped. What was uploaded stays; start again to go on.")
+            return _("Stopped. What was done stays; Go On takes it up again.")
         if isinstance(err, StorageFullError):
             return _(
                 "The storage of %(account)s is full (%(quota)s). Free space in Google"

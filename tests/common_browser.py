@@ -144,20 +144,57 @@ class BrowserCase(CloudCase, CommittingHttpCase):
             % (self.see(selector), json.dumps(value))
         )
 
-    def press(self, key):
+    def walk(self, names=()):
+        """Go to every view of this addon without loading the page again.
+
+        :param names: of further records' forms: ``(model, id)``
+        :return: iterator of what the page is about
+        """
+        for fragment in self._views() + [
+            "id=%d&model=%s&view_type=form" % (res_id, model) for model, res_id in names
+        ]:
+            self.js(
+                "document.querySelectorAll('.o_view_controller')"
+                ".forEach((e) => e.classList.add('o_seen'));"
+                " window.location.hash = '%s'" % fragment
+            )
+            self.see(".o_view_controller:not(.o_seen)")
+            self.wait("!document.querySelector('.o_loading:not([style*=none])')")
+            yield fragment
+
+    def _views(self):
+        top = self.env.ref("cloud_storage.menu_cloud_storage")
+        menus = self.env["ir.ui.menu"].search([("id", "child_of", top.id)])
+        actions = [menu.action for menu in menus if menu.action]
+        found = ["action=%d" % a.id for a in actions if a.type == "ir.actions.server"]
+        for action in actions:
+            if action.type == "ir.actions.act_window" and action.target != "new":
+                modes = action.view_mode.replace("tree", "list").split(",")
+                modes = [m for m in modes if m != "form" or action.res_id]
+                found += ["action=%d&view_type=%s" % (action.id, m) for m in modes]
+        return found
+
+    def press(self, key, shift=False):
         """Press a key where the focus is.
 
         :param str key: ``Tab`` or ``Enter``
         """
         code, text = KEYS[key]
         event = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        event["modifiers"] = 8 * shift
         for kind in ("keyDown", "keyUp"):
             if text and kind == "keyDown":
                 event["text"] = text
-            sent = self.browser._websocket_send(
-                "Input.dispatchKeyEvent", params=dict(event, type=kind)
-            )
-            self.browser._websocket_wait_id(sent)
+            self.devtools("Input.dispatchKeyEvent", **dict(event, type=kind))
+
+    def devtools(self, method, **params):
+        """Have the browser do something a page can not; return its answer."""
+        sent = self.browser._websocket_send(method, params=params)
+        return self.browser._websocket_wait_id(sent).get("result", {})
+
+    def focus(self, selector, text=""):
+        """Put the focus on an element once it can be seen."""
+        self.js("%s.focus()" % self.see(selector, text))
 
     def fresh(self, record):
         """The record as the database has it now."""

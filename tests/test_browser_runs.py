@@ -81,3 +81,95 @@ class TestSyncRun(RunBrowserCase):
         self.click(".o_data_row button[name=action_stop]")
         self.see(".o_data_row", "Stopped")
         self.assertEqual(self.the_run().state, "stopped")
+
+    def test_failed_run_says_why_and_goes_on(self):
+        files = self.make_attachments(3)
+        self.emulator.set_quota(limit=10, usage=10, email="admin@example.com")
+        self.sync()
+        self.emulator.set_quota(limit=None, usage=0, email="admin@example.com")
+        self.open_record(self.the_run(), self.manager)
+        self.see(".alert-warning", "is full")
+        self.click("button[name=action_resume]")
+        self.see(DONE)
+        self.assertEqual(set(self.fresh(files).mapped("cloud_sync_status")), {"synced"})
+        self.assertFalse(self.is_seen(".alert-warning"))
+
+
+class TestWizards(RunBrowserCase):
+    """Restore and migrate: preview, confirm, a run with progress, done."""
+
+    def in_cloud(self, count):
+        """Files of 1 KB whose bytes are only in Drive."""
+        self.config.delete_local_after_sync = True
+        files = self.env["ir.attachment"].union(
+            *(self.make_attachment(bytes([65 + i]) * 1024) for i in range(count))
+        )
+        self.assertEqual(self.sync()["synced"], count)
+        self.env["ir.attachment"]._clear_cloud_cache()
+        return files
+
+    def test_restore_everything(self):
+        files = self.in_cloud(30)
+        contents = [bytes([65 + i]) * 1024 for i in range(30)]
+        self.open_action("cloud_storage_wizard_restore_action", self.manager)
+        self.click(".modal [name=trash_afterwards] input")
+        self.click(".modal button[name=action_preview]")
+        self.see(".modal [name=file_count]", "30")
+        self.see(".modal [name=total_size_text]", "30.00 Kb")
+        self.see(".modal .alert-warning", "goes to the trash: 30 files (30.00 Kb)")
+        self.slow_down(100)
+        self.click(".modal button[name=action_confirm]")
+        self.see_progress_move()
+        self.see(DONE)
+        self.emulator.latency(0)
+        self.see(WORDS, "30 of 30 files")
+        self.assertEqual(self.fresh(files).mapped("raw"), contents)
+        for file, content in zip(files, contents):
+            with open(self.local_path(file), "rb") as local:
+                self.assertEqual(local.read(), content)
+
+    def test_restore_is_stopped_and_goes_on(self):
+        files = self.in_cloud(30)
+        self.slow_down(150)
+        self.open_action("cloud_storage_wizard_restore_action", self.manager)
+        self.click(".modal button[name=action_preview]")
+        self.click(".modal button[name=action_confirm]")
+        self.see_progress_move()
+        self.click("button[name=action_stop]")
+        self.see(".o_statusbar_status [aria-current=step]", "Stopped")
+        self.assertFalse(all(self.fresh(files).mapped("store_fname")))
+        self.emulator.latency(0)
+        self.click("button[name=action_resume]")
+        self.see(DONE)
+        self.assertTrue(all(self.fresh(files).mapped("store_fname")))
+
+    def test_migrate_and_delete_the_old_files(self):
+        files = self.in_cloud(12)
+        old = files.mapped("cloud_file_id")
+        target = self.make_account("second@example.com")
+        self.slow_down(100)
+        self.open_record(self.config, self.manager)
+        self.click("button[name=action_migrate_between_accounts]")
+        self.see(".modal [name=source_auth_id] input", self.auth.name)
+        self.choose("target_auth_id", target.name)
+        self.click(".modal [name=after] label", "Delete them for good")
+        self.click(".modal button[name=action_preview]")
+        self.see(".modal [name=file_count]", "12")
+        self.see(".modal .alert-warning", "is deleted for good: 12 files (12.00 Kb)")
+        self.click(".modal button[name=action_confirm]")
+        self.see_progress_move()
+        self.emulator.latency(0)
+        self.see(DONE)
+        self.assertEqual(self.fresh(files).cloud_auth_id, target)
+        self.assertEqual([self.drive_file(file_id) for file_id in old], [None] * 12)
+        self.assertEqual(self.fresh(self.config).auth_id, target)
+
+    def choose(self, field, name):
+        """Pick a record in a many2one of the dialog."""
+        box = ".modal [name=%s] input" % field
+        self.focus(box)
+        self.click(box)
+        entry = self.see(".ui-autocomplete .ui-menu-item a", name)
+        # the list takes what the mouse is over
+        self.js("%s.dispatchEvent(new MouseEvent('mouseover', {bubbles: true}))" % entry)
+        self.js("%s.click()" % entry)

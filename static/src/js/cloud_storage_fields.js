@@ -10,8 +10,10 @@ odoo.define("cloud_storage.fields", function (require) {
 
     const FORM_REFRESH_MS = 1000;
     const LIST_REFRESH_MS = 3000; // the whole list, or the dashboard around it
+    const REST = 5; // times as long as the last refresh took, on a large database
 
     let isWorking = false; // this page has the server work on a run
+    let refreshStarted = 0;
     const refused = new Set(); // runs that got no further here: the background may
 
     /** A number of bytes, for people. */
@@ -64,8 +66,13 @@ odoo.define("cloud_storage.fields", function (require) {
                 return;
             }
             this._work();
-            const wait = this.viewType === "form" ? FORM_REFRESH_MS : LIST_REFRESH_MS;
-            this.timer = setTimeout(() => this._refresh(), wait);
+            const least = this.viewType === "form" ? FORM_REFRESH_MS : LIST_REFRESH_MS;
+            const took = refreshStarted && Date.now() - refreshStarted;
+            refreshStarted = 0;
+            this.timer = setTimeout(
+                () => this._refresh(),
+                Math.max(least, REST * took)
+            );
         },
         _work: function () {
             const runId = this.res_id;
@@ -91,6 +98,7 @@ odoo.define("cloud_storage.fields", function (require) {
                 this._watch(); // nobody looks: no request
                 return;
             }
+            refreshStarted = Date.now();
             this.trigger_up(
                 this.viewType === "form" ? "cloud_storage_refresh" : "reload",
                 {onFailure: () => this._watch()}
