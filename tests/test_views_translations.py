@@ -91,19 +91,25 @@ class TestSpanish(BrowserCase):
         found = set()
         for page in self.walk(records):
             found.update((text, page) for text in english.intersection(self.texts()))
+        for button in ("action_migrate_between_accounts", "action_restore_local_from_folder"):
+            self.open_record(self.config, "admin")
+            self.click("button[name=%s]" % button)
+            self.see(".modal button[name=action_preview]")
+            texts = self.texts(".modal")
+            found.update((text, button) for text in english.intersection(texts))
         self.assertFalse(found)
 
-    def texts(self):
-        """Every text of the page, those of tooltips and labels for the blind included."""
+    def texts(self, inside=".o_action_manager"):
+        """Every text in there, those of tooltips and labels for the blind included."""
         return self.js(
-            "(() => {const walker = document.createTreeWalker("
-            " document.querySelector('.o_action_manager'), NodeFilter.SHOW_TEXT);"
+            "(() => {const top = document.querySelector('%s');"
+            " const walker = document.createTreeWalker(top, NodeFilter.SHOW_TEXT);"
             " const texts = [];"
             " while (walker.nextNode()) texts.push(walker.currentNode.data.trim());"
             " for (const name of ['title', 'aria-label', 'placeholder', 'help'])"
-            "  for (const e of document.querySelectorAll('.o_action_manager [' + name + ']'))"
+            "  for (const e of top.querySelectorAll('[' + name + ']'))"
             "   texts.push(e.getAttribute(name).trim());"
-            " return [...new Set(texts)]})()"
+            " return [...new Set(texts)]})()" % inside
         )
 
     def admin_speaks_english(self):

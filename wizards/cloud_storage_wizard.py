@@ -48,7 +48,7 @@ class CloudStorageWizard(models.AbstractModel):
     def _reopen(self):
         return {
             "type": "ir.actions.act_window",
-            "name": self._description,
+            "name": self.env["ir.model"]._get(self._name).name,  # translated
             "res_model": self._name,
             "res_id": self.id,
             "view_mode": "form",
