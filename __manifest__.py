@@ -35,6 +35,7 @@
         "views/cloud_storage_access_log_views.xml",
         "views/cloud_storage_access_report_views.xml",
         "views/ir_attachment_views.xml",
+        "wizards/cloud_storage_confirmation_views.xml",
         "wizards/cloud_storage_wizard_migrate_views.xml",
         "wizards/cloud_storage_wizard_restore_views.xml",
         "views/cloud_storage_menus.xml",
@@ -44,6 +45,7 @@
     "assets": {
         "web.assets_backend": [
             "cloud_storage/static/src/js/cloud_storage_fields.js",
+            "cloud_storage/static/src/js/cloud_storage_forms.js",
             "cloud_storage/static/src/scss/cloud_storage.scss",
         ],
     },

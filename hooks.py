@@ -33,14 +33,15 @@ def uninstall_hook(cr, registry):
 
     :raises UserError: files live only in Drive
     """
-    count = count_remote_files(cr)
+    count, size = count_remote_files(cr)
     if count:
         raise UserError(
             _(
-                "%(count)s files live only in Google Drive and would be lost. Restore"
-                " all of them first (Cloud Storage > Operations > Restore From the"
-                " Cloud), then uninstall.",
+                "%(count)s files (%(size)s) live only in Google Drive and would be"
+                " lost. Restore all of them first (Cloud Storage > Operations > Restore"
+                " From the Cloud), then uninstall.",
                 count=count,
+                size=size,
             )
         )
     env = api.Environment(cr, SUPERUSER_ID, {})

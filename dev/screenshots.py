@@ -17,6 +17,7 @@ SIZES = {"wide": (1280, 900), "narrow": (400, 900)}
 PUBLISHED = ("dashboard", "attachments", "savings", "setup-account", "run")
 FILES_OF_A_RUN = 22
 FAILURES = 3
+READS = 12
 READY = (
     "window.odoo && odoo.isReady"
     " && !document.querySelector('.o_loading:not([style*=none]), .o_blockUI')"
@@ -53,6 +54,18 @@ RECORDS = {
     "account": ("cloud_storage.auth", []),
     "model": ("cloud_storage.model.config", []),
 }
+#: Dialogs: the button that opens them, on the newest record of a model.
+DIALOGS = {
+    "revoke": ("cloud_storage.auth", "action_ask_revoke", ""),
+    "restore": (
+        "cloud_storage.config",
+        "action_restore_local_from_folder",
+        "action_preview",
+    ),
+    "migrate": ("cloud_storage.config", "action_migrate_between_accounts", ""),
+}
+PRESS = "document.querySelector('%s button[name=%s]').click()"
+LANGUAGE = "es_ES"
 
 
 class Photographer:
@@ -69,10 +82,10 @@ class Photographer:
         self.menu = self._id("menu_cloud_storage")
         page.cookie(session.url, "session_id", session.http.cookies["session_id"])
 
-    def take(self, name, fragment, before="true"):
+    def take(self, name, fragment, *before):
         """A picture per size of what is behind ``/web#fragment``.
 
-        :param str before: JavaScript to run once the view is there
+        :param before: JavaScript to run once the view is there, with a rest after each
         """
         for size, (width, height) in SIZES.items():
             self.page.resize(width, height)
@@ -80,8 +93,9 @@ class Photographer:
                 "%s/web#menu_id=%d&%s" % (self.session.url, self.menu, fragment)
             )
             self.page.wait(READY)
-            self.page.run(before)
-            time.sleep(0.7)  # animations of charts and menus
+            for script in ("true", *before):
+                self.page.run(script)
+                time.sleep(0.7)  # animations of charts and menus
             self.page.picture(self.folder / ("%s-%s.png" % (name, size)))
         step("%s", name)
 
@@ -110,6 +124,26 @@ class Photographer:
             if name.startswith(only):
                 self.record(name, model, domain)
 
+        for name, (model, button, inside) in DIALOGS.items():
+            if name.startswith(only):
+                self.dialog(name, model, button, inside)
+
+    def dialog(self, name, model, button, inside):
+        """A picture of the dialog that a button opens, after one more in there."""
+        [res_id] = self.session.call(model, "search", [], limit=1, order="id desc")
+        presses = [PRESS % ("", button)] + [PRESS % (".modal", inside)] * bool(inside)
+        fragment = "id=%d&model=%s&view_type=form" % (res_id, model)
+        self.take(name, fragment, *presses)
+
+    def speak(self, code):
+        """Have the pictures that follow in another language, in a folder of its own."""
+        wizard = self.session.call("base.language.install", "create", {"lang": code})
+        self.session.call("base.language.install", "lang_install", [wizard])
+        users = self.session.call("res.users", "search", [["login", "=", "admin"]])
+        self.session.call("res.users", "write", users, {"lang": code})
+        self.folder = self.folder / code
+        self.folder.mkdir(exist_ok=True)
+
     def savings(self):
         """The savings report, of a configuration."""
         config = self.session.call("cloud_storage.config", "search", [], limit=1)
@@ -133,11 +167,20 @@ def prepare(demo):
 
 def sync(demo, config):
     """Files in the cloud, some that failed, some that wait."""
+    demo.call(SERVICE, "manual_sync", config, limit=FILES_OF_A_RUN)
     demo.emulator.fault("files.upload.multipart", times=FAILURES, status=400)
     demo.call(SERVICE, "manual_sync", config, limit=FILES_OF_A_RUN)
     demo.emulator.clear_faults()
-    demo.call(SERVICE, "manual_sync", config, limit=FILES_OF_A_RUN)
     demo.refused()
+    read(demo)
+
+
+def read(demo):
+    """Files that were read, some of them twice."""
+    synced = [["cloud_sync_status", "=", "synced"]]
+    ids = demo.call("ir.attachment", "search", synced, limit=READS)
+    for attachment in ids + ids[: READS // 2]:
+        demo.session.get("/cloud_storage/file/%d" % attachment)
 
 
 def main():
@@ -154,6 +197,8 @@ def main():
             config = prepare(demo)
             photographer.savings()
             sync(demo, config)
+            photographer.all()
+            photographer.speak(LANGUAGE)
             photographer.all()
     for name in PUBLISHED:
         source = folder / ("%s-wide.png" % name)

@@ -22,12 +22,15 @@ from . import cloud_storage_trash
 from . import cloud_storage_sync_selection
 from . import cloud_storage_sync_release
 from . import cloud_storage_sync_service
+from . import cloud_storage_sync_run_work
+from . import cloud_storage_amounts
 from . import cloud_storage_restore
 from . import cloud_storage_restore_relink
 from . import cloud_storage_migrate
 from . import cloud_storage_reconcile
 from . import cloud_storage_invariants
 from . import cloud_storage_config_actions
+from . import cloud_storage_warnings
 from . import cloud_storage_savings
 from . import cloud_storage_setup
 from . import cloud_storage_cause

@@ -316,14 +316,12 @@ class CloudStorageAuth(models.Model):
         return super().unlink()
 
     def _check_unused(self):
-        attachments = self.env["ir.attachment"].sudo()
-        domain = [("cloud_auth_id", "in", self.ids), ("id", "!=", 0)]
-        count = attachments.search_count(domain)
-        if count:
+        held, _only_there = self._held()
+        if held[0]:
             raise UserError(
                 _(
-                    "%(count)s files live in this account. Restore them or migrate them"
-                    " to another account first; archive the account to stop using it.",
-                    count=count,
+                    "%s live in this account. Restore them or migrate them to another"
+                    " account first; to stop using the account, switch Active off.",
+                    self._amount_words(*held),
                 )
             )

@@ -103,6 +103,12 @@ class CloudStorageAuth(models.Model):
             message += " " + _("The authorization ends in %s days.", self.days_left)
         return self._notification(message)
 
+    def action_ask_revoke(self):
+        """Revoke; show first how many files nobody can open afterwards."""
+        self.ensure_one()
+        self._check_manager()
+        return self.env["cloud_storage.confirmation"]._ask("revoke", auth_id=self.id)
+
     def action_revoke(self):
         """Revoke the grant at Google and forget every token.
 
@@ -119,6 +125,12 @@ class CloudStorageAuth(models.Model):
                 _("This copy forgot the tokens. The original goes on using them.")
             )
         return self._notification(_("The authorization was revoked."))
+
+    def action_ask_database(self):
+        """Confirm this database; show first which files it may change then."""
+        self.ensure_one()
+        self._check_manager()
+        return self.env["cloud_storage.confirmation"]._ask("database", auth_id=self.id)
 
     def action_confirm_database(self):
         """Let this database write to the Drive that another one authorized."""

@@ -36,11 +36,25 @@ class CloudStorageConfig(models.Model):
             "success" if run.state == "done" and not run.total_errors else "warning",
         )
 
+    def action_start_sync(self):
+        """Sync all that is pending, with a page that shows how it goes.
+
+        :return: the action that opens the run; its page works on it from then on, as
+            does the background, whoever is first
+        :rtype: dict
+        """
+        self.ensure_one()
+        self._check_manager()
+        service = self.env["cloud_storage.sync.service"].sudo()
+        run = service._create_run(service._config(self.id), "manual")
+        service._wake_cron()
+        return run.action_open()
+
     def action_ask_sync(self):
         """Sync; where that deletes local copies, show first how many and how large."""
         self.ensure_one()
         if not self.delete_local_after_sync or not self.pending_count:
-            return self.action_manual_sync()
+            return self.action_start_sync()
         dialog = self.env.ref("cloud_storage.cloud_storage_savings_view_dialog")
         return dict(
             self.action_savings_report(),

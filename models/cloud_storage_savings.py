@@ -178,7 +178,7 @@ class CloudStorageSavings(models.TransientModel):
 
     def action_sync(self):
         """Move what the report shows, now."""
-        return self.config_id.action_manual_sync()
+        return self.config_id.action_start_sync()
 
     def action_analyze(self):
         """The lines as a pivot, to turn and sum as one likes."""

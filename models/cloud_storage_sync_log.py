@@ -49,7 +49,7 @@ class CloudStorageSyncLog(models.Model):
     model_name = fields.Char("Model", readonly=True)
     record_id = fields.Integer("Record", readonly=True)
     # Float: an Integer of Odoo ends at 2 GB
-    file_size_bytes = fields.Float("Size (bytes)", digits=(18, 0), readonly=True)
+    file_size_bytes = fields.Float("Size", digits=(18, 0), readonly=True)
     file_size_mb = fields.Float(
         "Size (MB)", compute="_compute_file_size_mb", digits=(16, 2)
     )

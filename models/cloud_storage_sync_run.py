@@ -17,6 +17,10 @@ UNFINISHED = ("queued", "running")
 RESUMABLE = ("stopped", "failed")
 
 
+class RunBusyError(UserError):
+    """Another process works on the run."""
+
+
 class CloudStorageSyncRun(models.Model):
     """One run and its progress.
 
@@ -62,6 +66,7 @@ class CloudStorageSyncRun(models.Model):
     bytes_freed = fields.Float(digits=(18, 0), readonly=True)
     progress = fields.Float(compute="_compute_progress", help="Per cent.")
     stop_requested = fields.Boolean(readonly=True)
+    is_resumable = fields.Boolean(compute="_compute_is_resumable")
     message = fields.Text(readonly=True)
     params = fields.Text(readonly=True, help="What the run works on, as JSON.")
     log_ids = fields.One2many("cloud_storage.sync.log", "run_id", "Logs")
@@ -82,6 +87,12 @@ class CloudStorageSyncRun(models.Model):
             else:
                 run.progress = 0.0
 
+    @api.depends("state", "params", "sync_type")
+    def _compute_is_resumable(self):
+        for run in self:
+            knows_its_work = run.params or run.sync_type in ("manual", "automatic")
+            run.is_resumable = bool(knows_its_work) and run.state in RESUMABLE
+
     def action_stop(self):
         """Ask the runs to stop; a running one does within seconds."""
         self._check_manager()
@@ -93,12 +104,18 @@ class CloudStorageSyncRun(models.Model):
         return True
 
     def action_resume(self):
-        """Let a run that was stopped or interrupted go on, in the background."""
+        """Let a run that was stopped or failed go on: its page or the background does."""
         self._check_manager()
-        runs = self.sudo().filtered(lambda run: run.params and run.state in RESUMABLE)
+        runs = self.sudo().filtered("is_resumable")
         # what was done is not looked for again, what failed gets another try
         runs.write(
-            {"state": "queued", "stop_requested": False, "message": False, "last_id": 0}
+            {
+                "state": "queued",
+                "stop_requested": False,
+                "message": False,
+                "last_id": 0,
+                "end_time": False,
+            }
         )
         self.env["cloud_storage.sync.service"]._wake_cron()
         return True
@@ -120,13 +137,13 @@ class CloudStorageSyncRun(models.Model):
     def _alive(self):
         """Hold the advisory lock of this run.
 
-        :raises UserError: another process works on it
+        :raises RunBusyError: another process works on it
         """
         self.ensure_one()
         with contextlib.closing(self.env.registry.cursor()) as cr:
             cr.execute("SELECT pg_try_advisory_lock(%s, %s)", (LIVE_LOCK, self.id))
             if not cr.fetchone()[0]:
-                raise UserError(_("Another process works on this run already."))
+                raise RunBusyError(_("Another process works on this run already."))
             cr.commit()
             try:
                 yield

@@ -58,6 +58,8 @@ class CloudStorageSyncRun(models.Model):
             words.append(_("waiting for the background job"))
         elif self.state == "running":
             words += self._speed_words()
+        elif self.state == "done" and not self.total_processed:
+            words = [_("there was nothing to do")]
         return ", ".join(words)
 
     def _speed_words(self):

@@ -15,7 +15,7 @@ from ..drive.errors import (
     StoppedError,
     StorageFullError,
 )
-from .cloud_storage_sync_run import TimeBox
+from .cloud_storage_sync_run import RunBusyError, TimeBox
 from .transaction import retrying
 from .upload_run import UploadRun
 
@@ -108,6 +108,8 @@ class CloudStorageSyncService(models.AbstractModel):
         """One slice of a background run, whatever its kind."""
         try:
             self._work(run, box, background=True)
+        except RunBusyError:
+            _logger.info("Run %s is being worked on by somebody else", run.id)
         except UserError as err:
             _logger.warning("Run %s failed: %s", run.id, err)
 
@@ -152,6 +154,8 @@ class CloudStorageSyncService(models.AbstractModel):
         """
         self._recover_dead_runs()
         with run._alive():
+            if not self._is_queued(run):
+                return  # somebody else was quicker
             worker = self._worker(run, box)
             total = worker.total()
             if run.file_limit:
@@ -162,6 +166,12 @@ class CloudStorageSyncService(models.AbstractModel):
             except (UserError, DriveError) as err:
                 self._fail(run, err)
             retrying(self.env, lambda: self._close(run, worker, background))
+
+    @api.model
+    def _is_queued(self, run):
+        self.env.cr.commit()  # the look needs a new snapshot
+        run.invalidate_cache(["state"], run.ids)
+        return run.exists().state == "queued"
 
     @api.model
     def _worker(self, run, box):
@@ -212,7 +222,7 @@ class CloudStorageSyncService(models.AbstractModel):
         if isinstance(err, UserError):
             return str(err)
         if isinstance(err, StoppedError):
-            return _("Stopped. What was uploaded stays; start again to go on.")
+            return _("Stopped. What was done stays; Go On takes it up again.")
         if isinstance(err, StorageFullError):
             return _(
                 "The storage of %(account)s is full (%(quota)s). Free space in Google"

@@ -18,6 +18,26 @@ class IrAttachment(models.Model):
         self.sync_to_cloud()
         return self._sync_notification()
 
+    def action_cloud_ask_sync(self):
+        """Sync; where that deletes local copies, show first how many and how large.
+
+        :raises AccessError: the user may not write one of them
+        """
+        self._check_may_move()
+        config = self.env["cloud_storage.config"].sudo().get_active_config()
+        if not config.delete_local_after_sync or not self._going_to_cloud():
+            return self.action_cloud_sync()
+        question = self.env["cloud_storage.confirmation"]
+        return question._ask("sync", attachment_ids=[(6, 0, self.ids)])
+
+    def _going_to_cloud(self):
+        """Those that a sync would move."""
+        service = self.env["cloud_storage.sync.service"].sudo()
+        config = self.env["cloud_storage.config"].sudo().get_active_config()
+        files = self.filtered(lambda a: a.cloud_sync_status != "synced")
+        stay = service._reasons_to_stay(files, config)
+        return files.filtered(lambda a: a.sudo() not in stay)
+
     def _sync_notification(self):
         """How many are in the cloud, and why the others are not."""
         synced = self.filtered(lambda a: a.cloud_sync_status == "synced")

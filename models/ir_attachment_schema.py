@@ -21,9 +21,14 @@ INDEXES = {
         "ON ir_attachment (id) WHERE cloud_sync_status = 'synced'"
         " AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
     ),
-    "ir_attachment_cloud_auth_idx": (
-        "ON ir_attachment (cloud_auth_id, cloud_sync_status)"
+    # with the size: what an account holds is summed without a look at the table
+    "ir_attachment_cloud_held_idx": (
+        "ON ir_attachment (cloud_auth_id, cloud_sync_status, cloud_size_bytes)"
         " WHERE cloud_auth_id IS NOT NULL"
+    ),
+    # on the id, since a message may be longer than an index can hold
+    "ir_attachment_cloud_problem_idx": (
+        "ON ir_attachment (id) WHERE cloud_error_message IS NOT NULL"
     ),
 }
 

@@ -1,16 +1,22 @@
 from odoo import _, models
 from odoo.exceptions import RedirectWarning
+from odoo.tools import human_size
 
 ADDON = "cloud_storage"
 
 
 def count_remote_files(cr):
-    """How many attachments have their bytes in Drive and nowhere else."""
+    """How many attachments have their bytes in Drive and nowhere else, and how large.
+
+    :return: number, and size in words
+    """
     cr.execute(
-        "SELECT count(*) FROM ir_attachment WHERE cloud_file_id IS NOT NULL"
+        "SELECT count(*), COALESCE(sum(cloud_size_bytes), 0) FROM ir_attachment"
+        " WHERE cloud_file_id IS NOT NULL"
         " AND store_fname IS NULL AND db_datas IS NULL AND cloud_size_bytes > 0"
     )
-    return cr.fetchone()[0]
+    count, size = cr.fetchone()
+    return count, human_size(size)
 
 
 class IrModuleModule(models.Model):
@@ -26,14 +32,16 @@ class IrModuleModule(models.Model):
         return super().button_uninstall()
 
     def _check_no_remote_files(self):
-        count = count_remote_files(self.env.cr)
+        count, size = count_remote_files(self.env.cr)
         if count:
             raise RedirectWarning(
                 _(
-                    "%(count)s files live only in Google Drive and would be lost."
+                    "%(count)s files (%(size)s) live only in Google Drive and would be"
+                    " lost."
                     " Restore all of them first, then uninstall. Attachments whose file"
                     " is gone from Drive have to be deleted.",
                     count=count,
+                    size=size,
                 ),
                 self.env.ref("cloud_storage.cloud_storage_wizard_restore_action").id,
                 _("Restore All Files"),

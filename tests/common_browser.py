@@ -15,6 +15,10 @@ from .common import CloudCase
 PATIENCE = 20  # seconds
 MANAGER = "cloud_storage.group_cloud_storage_manager"
 USER = "cloud_storage.group_cloud_storage_user"
+#: Keys as Chromium wants them: code, and the text that they type.
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r")}
+#: The status bar of a finished run.
+DONE = ".o_statusbar_status [aria-current=step][data-value=done]"
 #: The visible element that matches a selector and holds a text.
 FIND = (
     "[...document.querySelectorAll(%s)].find((e) =>"
@@ -139,6 +143,58 @@ class BrowserCase(CloudCase, CommittingHttpCase):
             " field.dispatchEvent(new Event(name, {bubbles: true}))}"
             % (self.see(selector), json.dumps(value))
         )
+
+    def walk(self, names=()):
+        """Go to every view of this addon without loading the page again.
+
+        :param names: of further records' forms: ``(model, id)``
+        :return: iterator of what the page is about
+        """
+        for fragment in self._views() + [
+            "id=%d&model=%s&view_type=form" % (res_id, model) for model, res_id in names
+        ]:
+            self.js(
+                "document.querySelectorAll('.o_view_controller')"
+                ".forEach((e) => e.classList.add('o_seen'));"
+                " window.location.hash = '%s'" % fragment
+            )
+            self.see(".o_view_controller:not(.o_seen)")
+            self.wait("!document.querySelector('.o_loading:not([style*=none])')")
+            yield fragment
+
+    def _views(self):
+        top = self.env.ref("cloud_storage.menu_cloud_storage")
+        menus = self.env["ir.ui.menu"].search([("id", "child_of", top.id)])
+        actions = [menu.action for menu in menus if menu.action]
+        found = ["action=%d" % a.id for a in actions if a.type == "ir.actions.server"]
+        for action in actions:
+            if action.type == "ir.actions.act_window" and action.target != "new":
+                modes = action.view_mode.replace("tree", "list").split(",")
+                modes = [m for m in modes if m != "form" or action.res_id]
+                found += ["action=%d&view_type=%s" % (action.id, m) for m in modes]
+        return found
+
+    def press(self, key, shift=False):
+        """Press a key where the focus is.
+
+        :param str key: ``Tab`` or ``Enter``
+        """
+        code, text = KEYS[key]
+        event = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        event["modifiers"] = 8 * shift
+        for kind in ("keyDown", "keyUp"):
+            if text and kind == "keyDown":
+                event["text"] = text
+            self.devtools("Input.dispatchKeyEvent", **dict(event, type=kind))
+
+    def devtools(self, method, **params):
+        """Have the browser do something a page can not; return its answer."""
+        sent = self.browser._websocket_send(method, params=params)
+        return self.browser._websocket_wait_id(sent).get("result", {})
+
+    def focus(self, selector, text=""):
+        """Put the focus on an element once it can be seen."""
+        self.js("%s.focus()" % self.see(selector, text))
 
     def fresh(self, record):
         """The record as the database has it now."""

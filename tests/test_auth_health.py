@@ -14,7 +14,7 @@ from .common_auth import MANAGER, USER, AuthCase
 
 BUTTONS = {
     "disabled": None,
-    "copy": "action_confirm_database",
+    "copy": "action_ask_database",
     "key_lost": "action_authorize",
     "draft": "action_authorize",
     "pending": "action_authorize",

@@ -247,6 +247,72 @@ class TestProgress(RunCase):
         self.assertEqual(set(files.mapped("cloud_sync_status")), {"synced"})
         self.assertEqual(len(self.drive_files()), 30)
 
+    def start_sync(self):
+        """Press the button of the page; return the run."""
+        action = self.config.action_start_sync()
+        self.assertEqual(action["res_model"], "cloud_storage.sync.run")
+        return self.env["cloud_storage.sync.run"].browse(action["res_id"])
+
+    def test_page_works_on_its_run(self):
+        files = self.make_attachments(3)
+        run = self.start_sync()
+        self.assertTrue(run.is_waiting)
+        self.assertEqual((run.state, run.file_limit), ("queued", 0))
+        self.assertFalse(run.action_work())
+        self.assertEqual((run.state, run.total_success), ("done", 3))
+        self.assertEqual(set(files.mapped("cloud_sync_status")), {"synced"})
+
+    def test_page_works_in_slices(self):
+        self.make_attachments(30)
+        self.config.max_parallel_uploads = 1
+        self.slow_down(60)
+        run = self.start_sync()
+        module = "odoo.addons.cloud_storage.models.cloud_storage_sync_run_work"
+        with patch(module + ".BUTTON_SECONDS", 0.5):
+            self.assertTrue(run.action_work())
+            self.assertEqual(run.state, "queued")
+            run.action_stop()
+        self.assertEqual(run.state, "stopped")
+        self.assertFalse(run.action_work())
+        self.assertLess(len(self.drive_files()), 30)
+
+    def test_page_leaves_alone_what_others_work_on(self):
+        self.make_attachments(2)
+        run = self.start_sync()
+        with contextlib.closing(self.registry.cursor()) as cr:
+            cr.execute("SELECT pg_advisory_lock(%s, %s)", (LIVE_LOCK, run.id))
+            self.assertTrue(run.action_work())
+            cr.execute("SELECT pg_advisory_unlock(%s, %s)", (LIVE_LOCK, run.id))
+        self.assertFalse(self.drive_files())
+        self.service.automatic_sync()
+        self.fresh()
+        self.assertEqual(run.state, "done")
+        end = run.end_time
+        self.assertFalse(run.action_work())
+        self.assertEqual((run.state, run.end_time), ("done", end))
+
+    def test_page_stops_calling_when_nothing_moves(self):
+        run = self.start_sync()
+        self.auth.is_active = False
+        self.make_attachments(1)
+        self.assertFalse(run.action_work())
+        self.assertEqual(run.state, "failed")
+        self.assertTrue(run.message)
+
+    def test_only_managers_work(self):
+        user = self.make_user("user", "cloud_storage.group_cloud_storage_user")
+        run = self.start_sync().with_user(user)
+        self.assertFalse(run.is_waiting)
+        for call in (run.action_work, self.config.with_user(user).action_start_sync):
+            with self.assertRaises(AccessError):
+                call()
+
+    def test_run_without_files_says_so(self):
+        run = self.start_sync()
+        run.action_work()
+        self.assertEqual(run.state, "done")
+        self.assertEqual(run.progress_text, "there was nothing to do")
+
     def test_button_shows_the_summary(self):
         self.make_attachments(3)
         action = self.config.action_manual_sync()

@@ -111,8 +111,8 @@ class TestSavings(CloudCase):
         self.assertFalse(self.drive_files())
         self.config.delete_local_after_sync = False
         self.cr.commit()
-        self.config.action_ask_sync()
-        self.assertEqual(len(self.drive_files()), 1)
+        action = self.config.action_ask_sync()
+        self.assertEqual(action["res_model"], "cloud_storage.sync.run")
 
     def test_users_may_look_and_not_sync(self):
         self.make_attachment()

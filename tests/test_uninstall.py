@@ -73,7 +73,7 @@ class TestUninstall(RestoreCase):
         with self.assertRaises(RedirectWarning) as caught:
             self.env.ref("base.module_cloud_storage").button_uninstall()
         message, action, button, _context = caught.exception.args
-        self.assertIn("1 files live only in Google Drive", message)
+        self.assertIn("1 files (32.00 bytes) live only in Google Drive", message)
         self.assertEqual(button, "Restore All Files")
         action = self.env["ir.actions.act_window"].browse(action)
         self.assertEqual(action.res_model, "cloud_storage.wizard.restore")

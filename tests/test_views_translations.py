@@ -11,7 +11,8 @@ from odoo.tests.common import tagged
 from odoo.tools import trans_export
 
 from .common import CloudCase
-from .common_browser import MANAGER, BrowserCase
+from .common_browser import DONE, MANAGER, BrowserCase
+from .test_browser_access import some_of_everything
 
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%s")
 
@@ -69,7 +70,52 @@ class TestSpanish(BrowserCase):
         self.see("h3", "Cuentas")
         self.see("button[name=action_view_pending]", "archivos pendientes")
         self.click("button[name=action_sync]")
-        self.see(".o_notification", "1 archivos sincronizados, 0 errores")
+        self.see(DONE)
+        self.see(".o_cloud_storage_progress small", "1 de 1 archivos")
+
+    def test_no_view_shows_english(self):
+        self.env["res.lang"]._activate_lang("es_ES")
+        self.addCleanup(self.forget_spanish)
+        modules = self.env["ir.module.module"].search(
+            [("name", "in", ("base", "web", "cloud_storage"))]
+        )
+        modules._update_translations(filter_lang="es_ES")
+        self.env.ref("base.user_admin").lang = "es_ES"
+        self.addCleanup(self.admin_speaks_english)
+        self.config.name = "Documentos"
+        records = some_of_everything(self)
+        self.open_action("cloud_storage_dashboard_action", "admin")
+        english = {
+            text for text, spanish in catalog("es.po").items() if text != spanish
+        }
+        found = set()
+        for page in self.walk(records):
+            found.update((text, page) for text in english.intersection(self.texts()))
+        for button in ("action_migrate_between_accounts", "action_restore_local_from_folder"):
+            self.open_record(self.config, "admin")
+            self.click("button[name=%s]" % button)
+            self.see(".modal button[name=action_preview]")
+            texts = self.texts(".modal")
+            found.update((text, button) for text in english.intersection(texts))
+        self.assertFalse(found)
+
+    def texts(self, inside=".o_action_manager"):
+        """Every text in there, those of tooltips and labels for the blind included."""
+        return self.js(
+            "(() => {const top = document.querySelector('%s');"
+            " const walker = document.createTreeWalker(top, NodeFilter.SHOW_TEXT);"
+            " const texts = [];"
+            " while (walker.nextNode()) texts.push(walker.currentNode.data.trim());"
+            " for (const name of ['title', 'aria-label', 'placeholder', 'help'])"
+            "  for (const e of top.querySelectorAll('[' + name + ']'))"
+            "   texts.push(e.getAttribute(name).trim());"
+            " return [...new Set(texts)]})()" % inside
+        )
+
+    def admin_speaks_english(self):
+        self.cr.rollback()
+        self.env.ref("base.user_admin").lang = "en_US"
+        self.cr.commit()
 
     def forget_spanish(self):
         self.cr.rollback()

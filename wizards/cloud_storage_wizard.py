@@ -16,6 +16,12 @@ class CloudStorageWizard(models.AbstractModel):
     total_size = fields.Float("Size (bytes)", digits=(18, 0), readonly=True)
     total_size_text = fields.Char("Size", compute="_compute_total_size_text")
     sample = fields.Text("Some of Them", readonly=True)
+    is_destructive = fields.Boolean(compute="_compute_consequence")
+    consequence = fields.Text(compute="_compute_consequence")
+
+    def _compute_consequence(self):
+        """What happens to the files in Drive, in words and numbers."""
+        self.update({"is_destructive": False, "consequence": False})
 
     @api.depends("total_size")
     def _compute_total_size_text(self):
@@ -42,7 +48,7 @@ class CloudStorageWizard(models.AbstractModel):
     def _reopen(self):
         return {
             "type": "ir.actions.act_window",
-            "name": self._description,
+            "name": self.env["ir.model"]._get(self._name).name,  # translated
             "res_model": self._name,
             "res_id": self.id,
             "view_mode": "form",

@@ -1,4 +1,4 @@
-from odoo import fields, models
+from odoo import _, api, fields, models
 
 
 class CloudStorageWizardMigrate(models.TransientModel):
@@ -26,6 +26,36 @@ class CloudStorageWizardMigrate(models.TransientModel):
         default=True,
         help="The configurations of the old account use the new one.",
     )
+
+    @api.depends("state", "after", "file_count", "switch_configs")
+    def _compute_consequence(self):
+        for wizard in self:
+            wizard.is_destructive = wizard.after != "keep" and wizard.file_count
+            wizard.consequence = wizard.state == "preview" and wizard._consequence()
+
+    def _consequence(self):
+        words = {
+            "keep": _("The old files stay in %(account)s: %(files)s."),
+            "trash": _(
+                "Once each of them was copied and verified, the old file in %(account)s"
+                " goes to the trash: %(files)s. Drive empties the trash after 30 days."
+            ),
+            "delete": _(
+                "Once each of them was copied and verified, the old file in %(account)s"
+                " is deleted for good: %(files)s. Nobody can bring it back."
+            ),
+        }[self.after] % {
+            "account": self.source_auth_id.name,
+            "files": self._amount_words(self.file_count, self.total_size),
+        }
+        configs = self.source_auth_id.config_ids
+        if self.switch_configs and configs:
+            words += " " + _(
+                "From now on %(configs)s sync to %(account)s.",
+                configs=", ".join(configs.mapped("name")),
+                account=self.target_auth_id.name,
+            )
+        return words
 
     def action_preview(self):
         """Show how many files would move, how large they are, and some names.

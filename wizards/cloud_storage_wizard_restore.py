@@ -51,6 +51,31 @@ class CloudStorageWizardRestore(models.TransientModel):
         free = self._service()._free_bytes()
         self.free_text = _("unknown") if free is None else human_size(free)
 
+    @api.depends("state", "trash_afterwards", "file_count")
+    def _compute_consequence(self):
+        for wizard in self:
+            wizard.is_destructive = wizard.trash_afterwards and wizard.file_count
+            wizard.consequence = wizard.state == "preview" and wizard._consequence()
+
+    def _consequence(self):
+        if not self.file_count:
+            return _("There is nothing to restore.")
+        words = _("Restored files are kept local: no sync moves them again.")
+        if not self.trash_afterwards:
+            return words + " " + _("Their copies in Drive stay where they are.")
+        return words + " " + _(
+            "Once each of them is here and verified, its copy in Drive goes to the"
+            " trash: %s. Drive empties the trash after 30 days.",
+            self._amount_words(self.file_count, self._size_in_drive()),
+        )
+
+    def _size_in_drive(self):
+        """Bytes of the files, those that are on this server as well included."""
+        if self.mode == "folder":
+            return self.total_size
+        service = self._service()
+        return service._preview_rows(service._restore_domain(self._params()))[1]
+
     @api.model
     def _default_mode(self):
         return "selection" if self._default_attachments() else "all"

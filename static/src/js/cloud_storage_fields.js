@@ -5,9 +5,16 @@ odoo.define("cloud_storage.fields", function (require) {
     const basicFields = require("web.basic_fields");
     const fieldRegistry = require("web.field_registry");
     const fieldUtils = require("web.field_utils");
+    const rpc = require("web.rpc");
     const utils = require("web.utils");
 
-    const REFRESH_MS = 2000;
+    const FORM_REFRESH_MS = 1000;
+    const LIST_REFRESH_MS = 3000; // the whole list, or the dashboard around it
+    const REST = 5; // times as long as the last refresh took, on a large database
+
+    let isWorking = false; // this page has the server work on a run
+    let refreshStarted = 0;
+    const refused = new Set(); // runs that got no further here: the background may
 
     /** A number of bytes, for people. */
     fieldUtils.format.cloud_storage_size = function (value) {
@@ -21,7 +28,8 @@ odoo.define("cloud_storage.fields", function (require) {
     /**
      * The progress of a run: a bar and words, refreshed while the run is alive.
      *
-     * The view needs the fields `is_unfinished` and `progress_text` as well.
+     * A run that waits is worked on from here: no cron may come by soon. The view needs
+     * the fields `is_unfinished`, `is_waiting` and `progress_text` as well.
      */
     const LiveProgress = AbstractField.extend({
         className: "o_cloud_storage_progress",
@@ -53,16 +61,48 @@ odoo.define("cloud_storage.fields", function (require) {
         },
         _watch: function () {
             clearTimeout(this.timer);
-            if (this.recordData.is_unfinished) {
-                this.timer = setTimeout(() => this._refresh(), REFRESH_MS);
+            if (!this.recordData.is_unfinished) {
+                refused.delete(this.res_id); // somebody may have it go on later
+                return;
             }
+            this._work();
+            const least = this.viewType === "form" ? FORM_REFRESH_MS : LIST_REFRESH_MS;
+            const took = refreshStarted && Date.now() - refreshStarted;
+            refreshStarted = 0;
+            this.timer = setTimeout(
+                () => this._refresh(),
+                Math.max(least, REST * took)
+            );
+        },
+        _work: function () {
+            const runId = this.res_id;
+            if (isWorking || !this.recordData.is_waiting || refused.has(runId)) {
+                return;
+            }
+            isWorking = true;
+            // not this._rpc, which never answers to a widget that is gone
+            rpc.query(
+                {model: this.model, method: "action_work", args: [runId]},
+                {shadow: true}
+            )
+                .then(
+                    (goesOn) => goesOn || refused.add(runId),
+                    () => refused.add(runId)
+                )
+                .then(() => {
+                    isWorking = false;
+                });
         },
         _refresh: function () {
             if (document.hidden || !document.body.contains(this.el)) {
                 this._watch(); // nobody looks: no request
                 return;
             }
-            this.trigger_up("reload", {onFailure: () => this._watch()});
+            refreshStarted = Date.now();
+            this.trigger_up(
+                this.viewType === "form" ? "cloud_storage_refresh" : "reload",
+                {onFailure: () => this._watch()}
+            );
         },
     });
 
