@@ -100,8 +100,19 @@ class CloudStorageSyncRun(models.Model):
         runs.write(
             {"state": "queued", "stop_requested": False, "message": False, "last_id": 0}
         )
+        for run in runs:
+            run._forget_failures()
         self.env["cloud_storage.sync.service"]._wake_cron()
         return True
+
+    def _forget_failures(self):
+        """Let the run try again what failed in it."""
+        self.env.cr.execute(
+            "UPDATE ir_attachment SET cloud_run_id = NULL WHERE id IN %s"
+            " AND cloud_run_id = %s AND cloud_sync_status IN ('local', 'error')",
+            (tuple(self._get_params().get("ids") or [0]), self.id),
+        )
+        self.env["ir.attachment"].invalidate_cache(["cloud_run_id"])
 
     def action_open(self):
         """The action that shows this run."""

@@ -38,6 +38,7 @@ from . import (
     test_secrets_rpc,
     test_selection,
     test_shell,
+    test_slices,
     test_trash,
     test_uninstall,
     test_views_translations,
