@@ -14,8 +14,9 @@ TESTS = paths.CHECKOUT / "tests"
 PURE = TESTS / "pure"
 PLUGINS = pathlib.Path(__file__).parent / "plugin"
 DATABASE = "cloud_storage_test"
-# These run on a database that has the module mail as well.
-MAIL_PATTERN = "test_mail*.py"
+#: Modules that some tests want on their database, besides what the addon depends on.
+WISHES = {"test_mail*.py": "mail", "test_queue_job*.py": "queue_job"}
+OPTIONAL = ("queue_job",)  # not Odoo's own: there when $ODOO_ADDONS has them
 SHOWN_CHARACTERS = 6000  # of Odoo's log, for each failed test
 
 
@@ -146,25 +147,43 @@ def run(python, suite=None, only=None, order="natural", seed=None):
     """
     session = Session(python, only, order, seed)
     tally = Tally()
-    pure, plain, mail = modules()
+    pure, groups = modules()
     expected = set()
     if suite != "odoo" and pure:
         expected |= set(pure)
         run_pure(session, tally)
     if suite != "pure":
-        for paths_, dependencies in ((plain, []), (mail, ["mail"])):
-            if paths_:
-                expected |= set(paths_)
-                run_odoo(session, tally, paths_, dependencies)
+        for wish, paths_ in groups.items():
+            expected |= set(paths_)
+            run_odoo(session, tally, paths_, [wish] if wish else [])
     return tally.close(expected)
 
 
 def modules():
-    """Test modules: pure ones, those on the addon's dependencies, those with mail."""
+    """Test modules: pure ones, and the others by what they want installed.
+
+    :return: the pure ones; ``{module: paths}`` with None where nothing is wanted
+    :rtype: tuple[list, dict]
+    """
     every = sorted(path.resolve() for path in TESTS.rglob("test_*.py"))
     pure = [path for path in every if PURE in path.parents]
-    mail = [p for p in every if p not in pure and p.match(MAIL_PATTERN)]
-    return pure, [p for p in every if p not in pure and p not in mail], mail
+    groups = collections.defaultdict(list)
+    for path in every:
+        if path not in pure:
+            groups[_wish(path)].append(path)
+    return pure, groups
+
+
+def _wish(path):
+    """The module that a test module wants; none that is not there to be had.
+
+    The tests then say themselves why they are skipped.
+    """
+    for pattern, module in WISHES.items():
+        if path.match(pattern):
+            missing = module in OPTIONAL and not odoo.extra_manifest(module)
+            return None if missing else module
+    return None
 
 
 def run_pure(session, tally):
@@ -200,5 +219,6 @@ def run_odoo(session, tally, test_modules, dependencies):
             CLOUD_STORAGE_TEST_ODOO_CONF=box.config,
             CLOUD_STORAGE_TEST_ADDONS_PATH=odoo.addons_folder(),
             CLOUD_STORAGE_TEST_PYTHON=session.python,
+            ODOO_QUEUE_JOB_CHANNELS="root:0",  # nobody but the tests performs jobs
         )
         tally.add(report, log)

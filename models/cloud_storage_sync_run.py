@@ -17,6 +17,10 @@ UNFINISHED = ("queued", "running")
 RESUMABLE = ("stopped", "failed")
 
 
+class RunBusyError(UserError):
+    """Another process works on the run."""
+
+
 class CloudStorageSyncRun(models.Model):
     """One run and its progress.
 
@@ -102,7 +106,7 @@ class CloudStorageSyncRun(models.Model):
         )
         for run in runs:
             run._forget_failures()
-        self.env["cloud_storage.sync.service"]._wake_cron()
+        runs._go_on()
         return True
 
     def _forget_failures(self):
@@ -131,13 +135,13 @@ class CloudStorageSyncRun(models.Model):
     def _alive(self):
         """Hold the advisory lock of this run.
 
-        :raises UserError: another process works on it
+        :raises RunBusyError: another process works on it
         """
         self.ensure_one()
         with contextlib.closing(self.env.registry.cursor()) as cr:
             cr.execute("SELECT pg_try_advisory_lock(%s, %s)", (LIVE_LOCK, self.id))
             if not cr.fetchone()[0]:
-                raise UserError(_("Another process works on this run already."))
+                raise RunBusyError(_("Another process works on this run already."))
             cr.commit()
             try:
                 yield
@@ -158,6 +162,12 @@ class CloudStorageSyncRun(models.Model):
             (LIVE_LOCK, self.id),
         )
         return bool(self.env.cr.fetchone()[0])
+
+    def _is_queued(self):
+        """Whether it still waits, in a snapshot of now."""
+        self.env.cr.commit()
+        self.invalidate_cache(["state"])
+        return self.state == "queued"
 
     def _get_params(self):
         return json.loads(self.params or "{}")

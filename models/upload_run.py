@@ -77,6 +77,8 @@ class UploadRun:
         :raises UserError: the account can not be used
         :raises DriveError: not even a start was possible
         """
+        if self.run.sync_type == "automatic" and not self.run.last_id:
+            self._release_due()
         stop = StopSignal()
         self.client = self.auth._drive_client(
             write=True,
@@ -93,6 +95,11 @@ class UploadRun:
         finally:
             self._drain()
         retrying(self.env, self.book.save_counts)
+
+    def _release_due(self):
+        """Free what was synced before and kept for some days."""
+        freed = self.service._release_due(self.config, self.box)
+        retrying(self.env, lambda: self.run._add(bytes_freed=freed))
 
     def _loop(self):
         while True:

@@ -29,6 +29,7 @@ from . import (
     test_migrate,
     test_nginx,
     test_oauth_callback,
+    test_queue_job,
     test_reconcile,
     test_restore,
     test_runs,

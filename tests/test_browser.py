@@ -153,7 +153,7 @@ class TestBrowser(BrowserCase):
         with self.registry.cursor() as cr:
             env = api.Environment(cr, SUPERUSER_ID, {})
             run = env["cloud_storage.sync.run"].browse(run_id)
-            env["cloud_storage.sync.service"]._work(run, TimeBox(), background=True)
+            env["cloud_storage.sync.service"]._work(run, TimeBox())
 
     # -- attachments -------------------------------------------------------------------
 
