@@ -2,7 +2,7 @@
 PYTHON3 ?= python3
 WORKSHOP = @exec $(PYTHON3) -m dev
 
-export ODOO_SRC PYTHON ONLY
+export ODOO_SRC ODOO_ADDONS PYTHON ONLY
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench screenshots texts odoo shell clean

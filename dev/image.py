@@ -32,7 +32,7 @@ def ensure(tree, python, modules):
     :rtype: pathlib.Path
     """
     modules = sorted(set(modules) | {"web"})
-    key = paths.digest(tree.root, tree.release, binaries(), *modules)
+    key = paths.digest(tree.root, tree.release, binaries(), *modules, *_extra(modules))
     images = paths.database_root() / "images"
     images.mkdir(exist_ok=True)
     folder = images / key
@@ -40,6 +40,12 @@ def ensure(tree, python, modules):
         if not folder.exists():
             _build(folder, tree, python, modules)
     return folder
+
+
+def _extra(modules):
+    """What identifies the modules that are not Odoo's own."""
+    manifests = filter(None, map(odoo.extra_manifest, modules))
+    return [part for path in manifests for part in (path, path.read_text("utf-8"))]
 
 
 def _build(folder, tree, python, modules):

@@ -1,5 +1,7 @@
 """Odoo's configuration, environment and way of starting."""
 import contextlib
+import os
+import pathlib
 import subprocess
 import time
 import urllib.error
@@ -27,6 +29,24 @@ def addons_folder():
     return folder
 
 
+def extra_addons():
+    """Directories with further addons: ``$ODOO_ADDONS``, separated like ``$PATH``.
+
+    :rtype: list
+    """
+    names = os.environ.get("ODOO_ADDONS", "").split(os.pathsep)
+    return [pathlib.Path(name).expanduser().resolve() for name in names if name]
+
+
+def extra_manifest(module):
+    """The manifest of a module among the further addons, None when it is not there.
+
+    :rtype: pathlib.Path
+    """
+    found = [folder / module / "__manifest__.py" for folder in extra_addons()]
+    return next((path for path in found if path.exists()), None)
+
+
 def settings(tree, cluster, data, **extra):
     """Options of an ``odoo.conf`` for the sandbox.
 
@@ -35,7 +55,9 @@ def settings(tree, cluster, data, **extra):
     :rtype: dict
     """
     return {
-        "addons_path": ",".join(map(str, [*tree.addons, addons_folder()])),
+        "addons_path": ",".join(
+            map(str, [*tree.addons, addons_folder(), *extra_addons()])
+        ),
         "data_dir": data,
         "db_host": cluster.socket,
         "db_port": postgres.PORT,

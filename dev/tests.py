@@ -17,8 +17,9 @@ TESTS = paths.CHECKOUT / "tests"
 PURE = TESTS / "pure"
 PLUGINS = pathlib.Path(__file__).parent / "plugin"
 DATABASE = "cloud_storage_test"
-# These run on a database that has the module mail as well.
-MAIL_PATTERN = "test_mail*.py"
+#: Modules that some tests want on their database, besides what the addon depends on.
+WISHES = {"test_mail*.py": "mail", "test_queue_job*.py": "queue_job"}
+OPTIONAL = ("queue_job",)  # not Odoo's own: there when $ODOO_ADDONS has them
 MOST_LANES = 2  # Odoo suites that run side by side, each with a server of its own
 SHOWN_CHARACTERS = 6000  # of Odoo's log, for each failed test
 
@@ -153,37 +154,57 @@ def run(python, suite=None, only=None, order="natural", seed=None):
     """
     session = Session(python, only, order, seed)
     tally = Tally()
-    pure, plain, mail = modules()
+    pure, groups = modules()
     expected = set()
     if suite != "odoo" and pure:
         expected |= set(pure)
         run_pure(session, tally)
-    if suite != "pure" and plain + mail:
-        expected |= set(plain) | set(mail)
-        browsers = browser.search_path(plain + mail)
-        for report, log in _odoo_suites(session, browsers, plain, mail, only):
+    if suite != "pure" and groups:
+        expected |= {path for group in groups.values() for path in group}
+        browsers = browser.search_path(sorted(expected))
+        for report, log in _odoo_suites(session, browsers, groups, only):
             tally.add(report, log)
     return tally.close(expected)
 
 
-def _odoo_suites(session, browsers, plain, mail, only):
+def _odoo_suites(session, browsers, groups, only):
+    plain = groups.pop(None, [])
     lanes = 1 if only else min(MOST_LANES, os.cpu_count() or 1)
     if lanes > 1:
         # every other module: what takes long stands together in the alphabet
-        groups = [plain[lane::lanes] for lane in range(lanes)]
-        yield from run_beside(session, browsers, groups)
+        slices = [plain[lane::lanes] for lane in range(lanes)]
+        yield from run_beside(session, browsers, slices)
     elif plain:
         yield run_odoo(session, browsers, plain)
-    if mail:
-        yield run_odoo(session, browsers, mail, ["mail"])
+    for wish, paths_ in groups.items():
+        yield run_odoo(session, browsers, paths_, [wish])
 
 
 def modules():
-    """Test modules: pure ones, those on the addon's dependencies, those with mail."""
+    """Test modules: pure ones, and the others by what they want installed.
+
+    :return: the pure ones; ``{module: paths}`` with None where nothing is wanted
+    :rtype: tuple[list, dict]
+    """
     every = sorted(path.resolve() for path in TESTS.rglob("test_*.py"))
     pure = [path for path in every if PURE in path.parents]
-    mail = [p for p in every if p not in pure and p.match(MAIL_PATTERN)]
-    return pure, [p for p in every if p not in pure and p not in mail], mail
+    groups = collections.defaultdict(list)
+    for path in every:
+        if path not in pure:
+            groups[_wish(path)].append(path)
+    return pure, groups
+
+
+def _wish(path):
+    """The module that a test module wants; none that is not there to be had.
+
+    The tests then say themselves why they are skipped.
+    """
+    for pattern, module in WISHES.items():
+        if path.match(pattern):
+            missing = module in OPTIONAL and not odoo.extra_manifest(module)
+            return None if missing else module
+    return None
 
 
 def run_pure(session, tally):
@@ -256,5 +277,6 @@ def run_odoo(session, browsers, test_modules, dependencies=(), output=None):
             CLOUD_STORAGE_TEST_ODOO_CONF=box.config,
             CLOUD_STORAGE_TEST_ADDONS_PATH=odoo.addons_folder(),
             CLOUD_STORAGE_TEST_PYTHON=session.python,
+            ODOO_QUEUE_JOB_CHANNELS="root:0",  # nobody but the tests performs jobs
         )
         return report, log

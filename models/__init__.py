@@ -21,6 +21,9 @@ from . import cloud_storage_access_report
 from . import cloud_storage_trash
 from . import cloud_storage_sync_selection
 from . import cloud_storage_sync_release
+from . import cloud_storage_sync_recovery
+from . import cloud_storage_sync_background
+from . import cloud_storage_sync_work
 from . import cloud_storage_sync_service
 from . import cloud_storage_sync_run_work
 from . import cloud_storage_amounts

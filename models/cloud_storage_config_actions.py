@@ -47,7 +47,7 @@ class CloudStorageConfig(models.Model):
         self._check_manager()
         service = self.env["cloud_storage.sync.service"].sudo()
         run = service._create_run(service._config(self.id), "manual")
-        service._wake_cron()
+        run._go_on()
         return run.action_open()
 
     def action_ask_sync(self):

@@ -62,7 +62,7 @@ class CloudStorageConfig(models.Model):
         service = self.env["cloud_storage.sync.service"].sudo()
         service._fix_links()
         run = service._create_run(self.sudo(), "reconcile", auth_id=self.auth_id.id)
-        service._wake_cron()
+        run._go_on()
         return run.action_open()
 
 
@@ -94,7 +94,7 @@ class CloudStorageSyncService(models.AbstractModel):
             config = auth.config_ids.sorted("is_active", reverse=True)[:1]
             run = self._create_run(config, "reconcile", auth_id=auth.id, budget=left)
             try:
-                self._work(run, box, background=True)
+                self._work(run, box)
             except UserError as err:
                 _logger.warning("Account %s was not reconciled: %s", auth.id, err)
             report["checked"] += run.total_processed

@@ -117,8 +117,19 @@ class CloudStorageSyncRun(models.Model):
                 "end_time": False,
             }
         )
-        self.env["cloud_storage.sync.service"]._wake_cron()
+        for run in runs:
+            run._forget_failures()
+        runs._go_on()
         return True
+
+    def _forget_failures(self):
+        """Let the run try again what failed in it."""
+        self.env.cr.execute(
+            "UPDATE ir_attachment SET cloud_run_id = NULL WHERE id IN %s"
+            " AND cloud_run_id = %s AND cloud_sync_status IN ('local', 'error')",
+            (tuple(self._get_params().get("ids") or [0]), self.id),
+        )
+        self.env["ir.attachment"].invalidate_cache(["cloud_run_id"])
 
     def action_open(self):
         """The action that shows this run."""
@@ -164,6 +175,12 @@ class CloudStorageSyncRun(models.Model):
             (LIVE_LOCK, self.id),
         )
         return bool(self.env.cr.fetchone()[0])
+
+    def _is_queued(self):
+        """Whether it still waits, in a snapshot of now."""
+        self.env.cr.commit()
+        self.invalidate_cache(["state"])
+        return self.exists().state == "queued"
 
     def _get_params(self):
         return json.loads(self.params or "{}")

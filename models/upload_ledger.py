@@ -104,6 +104,7 @@ class UploadLedger:
         )
 
     def _write_failed(self, outcomes):
+        """Note the failures; ``cloud_run_id`` stays, for a run tries a file once."""
         for outcome in outcomes:
             row, err = outcome.task.key, outcome.error
             burnt = isinstance(err, (ChecksumError, InvalidRequestError))
@@ -111,7 +112,7 @@ class UploadLedger:
                 self._forget_sessions([row.id])
             self.env.cr.execute(
                 "UPDATE ir_attachment SET cloud_sync_status = %(status)s,"
-                " cloud_run_id = NULL, cloud_error_message = %(message)s,"
+                " cloud_error_message = %(message)s,"
                 " cloud_attempts = COALESCE(cloud_attempts, 0) + 1, cloud_reserved_id ="
                 " CASE WHEN %(burnt)s THEN NULL ELSE cloud_reserved_id END"
                 " WHERE id = %(id)s AND cloud_run_id = %(run)s",

@@ -62,10 +62,14 @@ class UploadRun:
     # -- the loop ------------------------------------------------------------------------
 
     def total(self):
-        """How many files there are to work on."""
-        if self.only_ids is not None:
-            return len(self.only_ids)
-        return self.service._count_candidates(self.config)
+        """How many files there are to work on, those that failed before left out."""
+        left = [("cloud_run_id", "!=", self.run.id), ("id", ">", self.run.last_id)]
+        if self.only_ids is None:
+            left += self.service._candidate_domain(self.config)
+        else:
+            left += [("id", "in", self.only_ids)]
+            left += [("cloud_sync_status", "in", ("local", "error"))]
+        return self.service._attachments().search_count(left)
 
     def work(self):
         """Run to the end of this slice.
@@ -73,6 +77,8 @@ class UploadRun:
         :raises UserError: the account can not be used
         :raises DriveError: not even a start was possible
         """
+        if self.run.sync_type == "automatic" and not self.run.last_id:
+            self._release_due()
         stop = StopSignal()
         self.client = self.auth._drive_client(
             write=True,
@@ -89,6 +95,11 @@ class UploadRun:
         finally:
             self._drain()
         retrying(self.env, self.book.save_counts)
+
+    def _release_due(self):
+        """Free what was synced before and kept for some days."""
+        freed = self.service._release_due(self.config, self.box)
+        retrying(self.env, lambda: self.run._add(bytes_freed=freed))
 
     def _loop(self):
         while True:
@@ -183,8 +194,9 @@ class UploadRun:
         self.env.cr.execute(
             "SELECT %s FROM ir_attachment WHERE id IN %%s"
             " AND cloud_sync_status IN ('local', 'error')"
+            " AND cloud_run_id IS DISTINCT FROM %%s"  # else it failed in this run
             " ORDER BY id FOR UPDATE SKIP LOCKED" % ROW_COLUMNS.replace(" ", ", "),
-            (tuple(ids),),
+            (tuple(ids), self.run.id),
         )
         rows = [Row(*values) for values in self.env.cr.fetchall()]
         return set(ids), self._mark(self._without_busy_twins(rows))

@@ -5,7 +5,7 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError, UserError
 
 from ..drive import retry
-from ..models import cloud_storage_sync_service as service_module
+from ..models import cloud_storage_sync_background as background
 from ..models.cloud_storage_sync_run import LIVE_LOCK, TimeBox
 from ..models.transaction import retrying
 from .common import CloudCase
@@ -225,7 +225,7 @@ class TestProgress(RunCase):
         run.action_stop()
         self.assertEqual(run.state, "stopped")
         self.make_attachments(1)
-        self.service._continue_queued(TimeBox(None))
+        self.service._run_slice(run, TimeBox(None))
         self.assertFalse(self.drive_files())
 
     def test_button_goes_on_in_the_background(self):
@@ -433,5 +433,5 @@ class TestPace(RunCase):
             ("limit_time_real_cron", 40, 20),
         ):
             config[name] = value
-            with patch.object(service_module, "odoo_config", config):
+            with patch.object(background, "odoo_config", config):
                 self.assertEqual(self.service._slice_seconds(), expected)

@@ -65,5 +65,5 @@ class CloudStorageWizard(models.AbstractModel):
         """Queue a run for the background and show it."""
         service = self._service()
         run = service._create_run(config.sudo(), sync_type, **params)
-        service._wake_cron()
+        run._go_on()
         return run.action_open()

@@ -9,6 +9,7 @@ import textwrap
 import pytest
 import workshop
 
+odoo = workshop.load("odoo")
 paths = workshop.load("paths")
 tests = workshop.load("tests")
 
@@ -161,8 +162,22 @@ def test_odoo_runs_every_module_too():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    _pure, plain, mail = tests.modules()
-    assert {path.stem for path in plain + mail} <= imported
+    _pure, groups = tests.modules()
+    assert {path.stem for paths in groups.values() for path in paths} <= imported
+
+
+def test_addons_of_others_are_found(monkeypatch, tmp_path):
+    monkeypatch.delenv("ODOO_ADDONS", raising=False)
+    assert "queue_job" not in tests.modules()[1]
+    manifest = tmp_path / "second" / "queue_job" / "__manifest__.py"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("{}")
+    folders = [tmp_path / "first", tmp_path / "second"]
+    monkeypatch.setenv("ODOO_ADDONS", os.pathsep.join(map(str, folders)))
+    groups = tests.modules()[1]
+    assert [path.stem for path in groups["queue_job"]] == ["test_queue_job"]
+    assert "test_queue_job" not in {path.stem for path in groups[None]}
+    assert odoo.extra_addons() == folders
 
 
 @pytest.mark.skipif(not shutil.which("make"), reason="no make here")

@@ -1,0 +1,69 @@
+import os
+from unittest.mock import patch
+
+from ..models.cloud_storage_sync_run import TimeBox
+from .common import CloudCase
+
+MB = 1024 * 1024
+
+
+class TestSlices(CloudCase):
+    """A run that goes on in several slices is one run."""
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.env["cloud_storage.sync.service"]
+        self.config.max_parallel_uploads = 2
+        # the first one keeps the run busy until its time is over, the next ones fail
+        self.large = self.make_attachment(os.urandom(40 * MB), name="large.pdf")
+        self.broken = self.make_attachments(3)
+        for attachment in self.broken:
+            os.unlink(self.local_path(attachment))
+        self.good = self.make_attachments(2)
+        self.emulator.fault("files.upload.chunk", times=-1, delay_ms=1000)
+
+    def first_slice(self, work):
+        """Work until the time is over and the large file goes back."""
+        with patch.object(type(self.service), "_slice_seconds", lambda _self: 0.7):
+            work()
+        self.fresh()
+        self.emulator.clear_faults()
+        run = self.env["cloud_storage.sync.run"].search([])
+        self.assertEqual((run.state, run.total_errors), ("queued", 3))
+        self.assertEqual(self.large.cloud_sync_status, "local")
+        return run
+
+    def assertTriedOnce(self, run):
+        """What failed in the first slice was left alone in the second."""
+        self.fresh()
+        self.assertEqual(run.state, "done")
+        self.assertEqual((run.total_files, run.total_processed), (6, 6))
+        self.assertEqual((run.total_success, run.total_errors), (3, 3))
+        self.assertEqual(set(self.broken.mapped("cloud_attempts")), {1})
+        failed = run.log_ids.filtered(lambda log: log.status == "error")
+        self.assertEqual(len(failed), 3)
+        self.assertEqual(failed.attachment_id, self.broken)
+
+    def test_failed_file_is_tried_once_per_run(self):
+        run = self.first_slice(self.service.automatic_sync)
+        self.service.automatic_sync()
+        self.assertTriedOnce(run)
+        self.assertEqual(self.service.automatic_sync()["errors"], 3)
+        self.fresh()
+        self.assertEqual(set(self.broken.mapped("cloud_attempts")), {2})
+
+    def test_failed_file_of_a_selection_is_tried_once_per_run(self):
+        ids = (self.large | self.broken | self.good).ids
+        run = self.service._create_run(self.config, "single", ids=ids)
+        self.first_slice(lambda: self.service._run_slice(run, TimeBox(0.7)))
+        self.service._run_slice(run, TimeBox())
+        self.assertTriedOnce(run)
+
+    def test_resumed_run_tries_again(self):
+        run = self.service._create_run(self.config, "single", ids=self.broken.ids)
+        self.service._run_slice(run, TimeBox())
+        run.write({"state": "failed"})  # as if something had ended it early
+        run.action_resume()
+        self.service._run_slice(run, TimeBox())
+        self.fresh()
+        self.assertEqual(set(self.broken.mapped("cloud_attempts")), {2})
