@@ -120,12 +120,9 @@ def allow_loopback(uri):
 
     :raises OAuthError: the endpoint is neither HTTPS nor on this machine
     """
-    parts = urlsplit(uri)
-    if parts.scheme == "https":
+    if check_endpoint(uri):
         yield
         return
-    if not _is_loopback(parts.hostname):
-        raise OAuthError("The endpoint %s must use https" % uri)
     with _LOOPBACK_LOCK:  # one at a time, or the variable would stay
         before = os.environ.get("OAUTHLIB_INSECURE_TRANSPORT")
         os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -134,6 +131,20 @@ def allow_loopback(uri):
         finally:
             if before is None:
                 del os.environ["OAUTHLIB_INSECURE_TRANSPORT"]
+
+
+def check_endpoint(uri):
+    """Tell whether an address uses https; plain HTTP may only stay on this machine.
+
+    :raises OAuthError: it is neither HTTPS nor on this machine
+    :rtype: bool
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "https":
+        return True
+    if parts.scheme != "http" or not _is_loopback(parts.hostname):
+        raise OAuthError("The endpoint %s must use https" % uri)
+    return False
 
 
 def _is_loopback(host):

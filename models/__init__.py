@@ -2,8 +2,10 @@
 # The order counts: a model comes before those that inherit from it.
 from . import cloud_storage_mixin
 from . import cloud_storage_secret
+from . import ir_config_parameter
 from . import cloud_storage_auth
 from . import cloud_storage_auth_health
+from . import cloud_storage_auth_identity
 from . import cloud_storage_auth_transaction
 from . import cloud_storage_auth_token
 from . import cloud_storage_auth_consent

@@ -18,7 +18,12 @@ SECRETS = TYPED_SECRETS + TOKEN_SECRETS
 #: What Google's consent is worth, and how it went.
 GRANT_FIELDS = ("token_expiry", "grant_expiry", "account_email", "last_error")
 #: Stored fields that only the server writes.
-SERVER_FIELDS = GRANT_FIELDS + ("state", "database_uuid", "database_name")
+SERVER_FIELDS = GRANT_FIELDS + (
+    "state",
+    "database_uuid",
+    "database_name",
+    "google_user_id",
+)
 #: A change of these makes what Google granted so far void.
 IDENTITY_FIELDS = ("auth_type", "client_id", "scope", "delegated_user")
 TYPED_FIELDS = TYPED_SECRETS + ("service_account_file",)
@@ -203,10 +208,6 @@ class CloudStorageAuth(models.Model):
         """What was just written can not be read, and what is set may have changed."""
         known = ("client_secret_set", "service_account_set", "token_set", "health")
         self.invalidate_cache([*TYPED_FIELDS, *TOKEN_SECRETS, *known], self.ids)
-
-    @api.model
-    def _search_secret(self, operator, value):
-        raise AccessError(_("Secrets can not be searched."))
 
     def _secret(self, name):
         """The stored secret, else the one of the environment, else False.

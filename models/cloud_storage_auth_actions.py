@@ -35,8 +35,9 @@ class CloudStorageAuth(models.Model):
         except DriveError as err:
             raise UserError(self._explain(err)) from err
         user = about.get("user", {})
+        self.sudo()._check_user(user)
         with self._own_transaction() as auth:
-            auth.write({"account_email": user.get("emailAddress"), "last_error": False})
+            auth.write(dict(auth._user_values(user), last_error=False))
         lines = [
             _("Connected as %s.", user.get("emailAddress") or user.get("displayName")),
             self._quota_text(about.get("storageQuota", {})),

@@ -151,14 +151,10 @@ class CloudStorageAuth(models.Model):
             with auth._own_transaction() as locked:
                 locked.last_error = message
             raise UserError(message) from err
+        identity = auth._identity(tokens.access)
         with auth._own_transaction() as locked:
-            locked._store_tokens(
-                tokens,
-                grant_expiry=tokens.grant_expiry,
-                database_uuid=self._database_uuid(),
-            )
+            locked._store_tokens(tokens, grant_expiry=tokens.grant_expiry, **identity)
             locked.env["cloud_storage.secret"]._wipe(locked, [STATE_SECRET])
-        auth._note_identity()
         return True
 
     @api.model
@@ -170,16 +166,6 @@ class CloudStorageAuth(models.Model):
                 " was changed; authorize again."
             )
         return self._explain(err)
-
-    def _note_identity(self):
-        """Remember whose Drive this is; a failure here is no reason to refuse."""
-        try:
-            about = self._drive_client(tries=2).about()
-        except (UserError, DriveError) as err:
-            _logger.warning("Account %s: its name could not be read: %s", self.id, err)
-            return
-        with self._own_transaction() as auth:
-            auth.account_email = about.get("user", {}).get("emailAddress")
 
 
 def _digest(text):

@@ -8,6 +8,8 @@ from odoo.tools import config, str2bool
 
 from ..drive import oauth
 from ..drive.client import GOOGLE_API_ROOT
+from ..drive.errors import OAuthError
+from ..drive.oauth_transport import check_endpoint
 from .cloud_storage_auth import SECRETS
 
 DISABLED_VARIABLE = "CLOUD_STORAGE_DISABLED"
@@ -120,7 +122,10 @@ class CloudStorageAuth(models.Model):
 
     @api.model
     def _endpoint(self, name):
-        """A system parameter of Google's addresses, Google's own by default."""
+        """A system parameter of Google's addresses, Google's own by default.
+
+        :raises UserError: neither HTTPS nor on this machine: tokens would be seen
+        """
         defaults = {
             "google_auth_uri": oauth.AUTH_URI,
             "google_token_uri": oauth.TOKEN_URI,
@@ -128,4 +133,11 @@ class CloudStorageAuth(models.Model):
             "google_api_root": GOOGLE_API_ROOT,
         }
         get_param = self.env["ir.config_parameter"].sudo().get_param
-        return get_param("cloud_storage.%s" % name) or defaults[name]
+        address = get_param("cloud_storage.%s" % name) or defaults[name]
+        try:
+            check_endpoint(address)
+        except OAuthError as err:
+            raise UserError(
+                _("The system parameter cloud_storage.%s is no https address.", name)
+            ) from err
+        return address

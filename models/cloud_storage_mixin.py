@@ -30,6 +30,11 @@ class CloudStorageMixin(models.AbstractModel):
             raise AccessError(_("Only managers of Cloud Storage may do this."))
 
     @api.model
+    def _search_secret(self, operator, value):
+        """Search method of fields that nobody reads: no oracle either."""
+        raise AccessError(_("Secrets can not be searched."))
+
+    @api.model
     def _notification(self, message, kind="success", title=None, sticky=False):
         """The client action that shows ``message`` in a corner.
 

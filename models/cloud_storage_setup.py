@@ -3,6 +3,8 @@
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
+from .cloud_storage_auth import TYPED_SECRETS
+
 STEPS = ["account", "authorize", "models", "types", "report", "sync"]
 
 
@@ -42,13 +44,17 @@ class CloudStorageSetup(models.TransientModel):
         "Client ID", default=lambda self: self._default_auth_id().client_id
     )
     client_secret = fields.Char(
+        compute="_compute_typed_secrets",
+        inverse="_inverse_client_secret",
+        search="_search_secret",
         help="Kept where nobody can read it; leave it empty to keep the stored one.",
-        copy=False,
     )
     service_account_json = fields.Text(
         "Service Account Key",
+        compute="_compute_typed_secrets",
+        inverse="_inverse_service_account_json",
+        search="_search_secret",
         help="The whole JSON file that the Google Cloud console gave you.",
-        copy=False,
     )
     shared_drive_id = fields.Char(
         "Shared Drive",
@@ -83,6 +89,27 @@ class CloudStorageSetup(models.TransientModel):
     @api.model
     def _default_auth_id(self):
         return self.env["cloud_storage.auth"].search([], limit=1, order="id")
+
+    def _compute_typed_secrets(self):
+        for setup in self:  # ways in only
+            setup.client_secret = setup.service_account_json = False
+
+    def _inverse_client_secret(self):
+        self._inverse_secret("client_secret")
+
+    def _inverse_service_account_json(self):
+        self._inverse_secret("service_account_json")
+
+    def _inverse_secret(self, name):
+        # like those of accounts: out of reach even while a step waits for the rest
+        for setup in self:
+            value = (setup[name] or "").strip()
+            self.env["cloud_storage.secret"]._set(setup, name, value)
+        self.invalidate_cache([name], self.ids)
+
+    def unlink(self):
+        self.env["cloud_storage.secret"]._wipe(self)
+        return super().unlink()
 
     def _compute_redirect_uri(self):
         for setup in self:
@@ -194,17 +221,16 @@ class CloudStorageSetup(models.TransientModel):
             vals["client_id"] = (self.client_id or "").strip()
         else:
             vals["shared_drive_id"] = self.shared_drive_id
-        if self.client_secret:
-            vals["client_secret"] = self.client_secret.strip()
-        if self.service_account_json:
-            vals["service_account_json"] = self.service_account_json
+        secrets = self.env["cloud_storage.secret"]
+        typed = {name: secrets._get(self, name) for name in TYPED_SECRETS}
+        vals.update({name: value for name, value in typed.items() if value})
         if self.auth_id:
             self.auth_id.write(vals)
         else:
             vals["name"] = _("Google Drive")
             self.auth_id = self.env["cloud_storage.auth"].create(vals)
         # a secret stays no longer than it takes to hand it on
-        self.write({"client_secret": False, "service_account_json": False})
+        secrets._wipe(self)
         self._ensure_config()
 
     def _ensure_config(self):

@@ -115,8 +115,8 @@ class ReconcileRun(FileRun):
         numbers = [attachment_id(file.get("appProperties", {})) for file in orphans]
         self._notice_lost_rows(max(numbers, default=0))
         unseen = self._unseen(seen)
-        if unseen and not seen:
-            self._check_same_drive()
+        if unseen:
+            self._check_same_drive(seen)
         return drifts + self._ask_for(unseen)
 
     def _pages(self):
@@ -237,9 +237,10 @@ class ReconcileRun(FileRun):
         self.missing += len(settled)
         return [Drift("missing", None, settled)] if settled else []
 
-    def _check_same_drive(self):
-        """:raises UserError: not even the folders that Odoo made are there"""
-        if self.folders.are_gone():
+    def _check_same_drive(self, seen):
+        """:raises UserError: another person's, or the folders of Odoo are gone as well"""
+        self.auth._check_user(self.client.about().get("user", {}))
+        if not seen and self.folders.are_gone():
             raise UserError(
                 _(
                     "Neither the files nor the folders of %(account)s are in this"

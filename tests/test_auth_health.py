@@ -149,7 +149,7 @@ class TestHealth(AuthCase):
         self.env["cloud_storage.config"].search([]).unlink()
         attachment = self.make_attachment()
         attachment.write({"cloud_file_id": "x", "cloud_auth_id": self.auth.id})
-        with self.assertRaisesRegex(UserError, "files live in this account"):
+        with self.assertRaisesRegex(UserError, r"1 files \(.*\) live in this account"):
             self.auth.unlink()
 
 

@@ -106,15 +106,29 @@ class TestDashboard(CloudCase):
         self.assertEqual(setup.step, "report")
 
     def test_guided_start_keeps_no_secret(self):
+        """Out of reach of everybody, also while the step waits for the rest."""
         setup = self.env["cloud_storage.setup"].create({"step": "account"})
-        setup.client_secret = "very secret"
+        setup.write({"client_secret": "very secret", "client_id": ""})
+        with self.assertRaisesRegex(UserError, "client ID is missing"):
+            setup.action_next()
+        self.assertFalse(setup.read(["client_secret"])[0]["client_secret"])
+        with self.assertRaises(AccessError):
+            setup.search([("client_secret", "like", "very")])
+        with self.assertRaises((UserError, ValueError, AssertionError)):
+            setup.read_group([], ["client_secret"], ["client_secret"])
+        setup.client_id = "known"
         setup.action_next()
-        self.assertFalse(setup.client_secret)
-        self.cr.execute(
-            "SELECT count(*) FROM cloud_storage_setup WHERE client_secret > ''"
-        )
-        self.assertEqual(self.cr.fetchone()[0], 0)
         self.assertEqual(self.auth._secret("client_secret"), "very secret")
+        secrets = self.env["cloud_storage.secret"]
+        self.assertFalse(secrets.search([("res_model", "=", setup._name)]))
+
+    def test_what_was_typed_goes_with_the_guided_start(self):
+        setup = self.env["cloud_storage.setup"].create({"client_secret": "very secret"})
+        secrets = self.env["cloud_storage.secret"]
+        typed = [("res_model", "=", setup._name)]
+        self.assertTrue(secrets.search(typed))
+        setup.unlink()
+        self.assertFalse(secrets.search(typed))
 
     def test_guided_start_is_for_managers(self):
         user = self.make_user("user", USER)
