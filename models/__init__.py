@@ -45,6 +45,7 @@ from . import ir_attachment_schema
 from . import ir_attachment_content
 from . import ir_attachment_thumbnail
 from . import ir_attachment_restore
+from . import ir_attachment_retry
 from . import ir_attachment_actions
 from . import ir_http
 from . import ir_module_module

@@ -100,6 +100,9 @@ class CloudStorageConfig(models.Model):
 
     def action_view_pending(self):
         """The files that the next sync moves."""
+        # filters are evaluated as the superuser, and their result is in the answer
+        self.check_access_rights("read")
+        self.check_access_rule("read")
         domain = self.env["cloud_storage.sync.service"]._candidate_domain(self.sudo())
         return self._attachments_action(
             _("Pending"),

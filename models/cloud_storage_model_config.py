@@ -46,12 +46,30 @@ class CloudStorageModelConfig(models.Model):
     )
     drive_folder_id = fields.Char("Folder ID", readonly=True, copy=False)
     is_active = fields.Boolean("Active", default=True)
+    problem = fields.Char(
+        compute="_compute_problem", help="Why this rule is left out for now."
+    )
 
     @api.depends("model_name")
     def _compute_display_name(self):
         for rule in self:
             known = self.env["ir.model"].sudo()._get(rule.model_name or "")
             rule.display_name = known.name or rule.model_name
+
+    @api.depends("model_name", "domain")
+    def _compute_problem(self):
+        for rule in self:
+            rule.problem = rule._find_problem()
+
+    def _find_problem(self):
+        """What became of a rule that was right when it was saved; False: nothing."""
+        if self.model_name not in self.env:
+            return _("%s is not installed (any more): its files stay.", self.model_name)
+        try:
+            self._get_record_domain()
+        except ValidationError as err:
+            return str(err)
+        return False
 
     @api.depends("model_name", "attachment_field")
     def _compute_drive_folder_name(self):

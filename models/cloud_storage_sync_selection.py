@@ -98,9 +98,9 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _active_rules(self, config):
-        """The model rules in force whose model (still) is in the registry."""
+        """The model rules in force: their model, and their filter's fields, exist."""
         return config.model_config_ids.filtered(
-            lambda rule: rule.is_active and rule.model_name in self.env
+            lambda rule: rule.is_active and not rule.problem
         )
 
     @api.model

@@ -4,6 +4,16 @@ from odoo.exceptions import AccessError
 
 from ..utils.constants import PROXY_PATH
 
+#: Fields by which people of Cloud Storage may group, and that they may sum up.
+GROUPABLE_FIELDS = [
+    "cloud_sync_status",
+    "cloud_synced_date",
+    "cloud_size_bytes",
+    "cloud_auth_id",
+    "cloud_keep_local",
+    "cloud_error_message",
+    "file_size",
+]
 #: Fields that only the server sets: with them a user could read any file of the account.
 CLOUD_FIELDS = [
     "cloud_file_id",
@@ -243,19 +253,14 @@ class IrAttachment(models.Model):
         synced = self.env["cloud_storage.sync.service"].sudo()._sync_files(self)
         return synced == self and bool(self)
 
+    def _read_group_allowed_fields(self):
+        """Odoo groups attachments by few fields; those of our views are ours to allow."""
+        allowed = super()._read_group_allowed_fields()
+        if self.env.user.has_group("cloud_storage.group_cloud_storage_user"):
+            return allowed + GROUPABLE_FIELDS
+        return allowed
+
     def _check_may_move(self):
         """:raises AccessError: the user may not write one of these attachments"""
         self.check_access_rights("write")
         self.check("write")
-
-    def _retry_cloud_sync(self):
-        """Forget the failures of these attachments and try again.
-
-        :raises AccessError: the user may not write one of them
-        """
-        self._check_may_move()
-        server = self.with_user(SUPERUSER_ID)
-        failed = server.filtered(lambda a: a.cloud_sync_status == "error")
-        failed.write({"cloud_sync_status": "local", "cloud_attempts": 0})
-        server.filtered("cloud_next_attempt").write({"cloud_next_attempt": False})
-        return self.sync_to_cloud()

@@ -28,10 +28,25 @@ ANYONE = {"anyone", "anyoneWithLink"}  # ids of permissions that make a file pub
 COLUMNS = (
     "id name res_model res_id res_field create_date store_fname checksum"
     " cloud_file_id cloud_md5 cloud_size_bytes cloud_sync_status cloud_error_message"
+    " has_data"
+)
+SELECTED = COLUMNS.replace(" ", ", ").replace(
+    "has_data", "db_datas IS NOT NULL AS has_data"
 )
 Row = namedtuple("Row", COLUMNS)
 #: A difference: what kind, the file's metadata (None when it is gone), its attachments.
 Drift = namedtuple("Drift", "kind file rows")
+
+
+def is_settled(row):
+    """Whether a row lives in Drive and is not just being changed.
+
+    One that was set to local by hand while its bytes are in Drive alone does as well: it
+    can not be sent again.
+    """
+    if row.cloud_sync_status == "local":
+        return not (row.store_fname or row.has_data)
+    return row.cloud_sync_status in ("synced", "error")
 
 
 class ReconcileRun(FileRun):
@@ -145,14 +160,14 @@ class ReconcileRun(FileRun):
     def _select(self, condition, *values):
         self.env.cr.execute(
             "SELECT %s FROM ir_attachment WHERE cloud_auth_id = %%s AND %s"
-            % (COLUMNS.replace(" ", ", "), condition),
+            % (SELECTED, condition),
             (self.auth.id,) + values,
         )
         return [Row(*values) for values in self.env.cr.fetchall()]
 
     def drifts_of(self, file, rows):
         """How a file that is there differs from what its attachments know."""
-        settled = [row for row in rows if row.cloud_sync_status in ("synced", "error")]
+        settled = [row for row in rows if is_settled(row)]
         self.checked += len(settled)
         if not rows:
             return self._orphan(file)
@@ -180,7 +195,7 @@ class ReconcileRun(FileRun):
         flagged = [
             row
             for row in rows
-            if row.cloud_sync_status == "error" or row.cloud_error_message
+            if row.cloud_sync_status != "synced" or row.cloud_error_message
         ]
         lost = [row for row in rows if row.store_fname and not self._is_here(row)]
         drifts = [Drift("healed", file, flagged)] if flagged else []
@@ -232,7 +247,7 @@ class ReconcileRun(FileRun):
         return drifts
 
     def _missing(self, rows):
-        settled = [row for row in rows if row.cloud_sync_status in ("synced", "error")]
+        settled = [row for row in rows if is_settled(row)]
         self.checked += len(settled)
         self.missing += len(settled)
         return [Drift("missing", None, settled)] if settled else []

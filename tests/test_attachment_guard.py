@@ -165,6 +165,34 @@ class TestAttachmentGuard(ContentCase):
         self.attachment.cloud_sync_status = "local"
         self.assertTrue(self.attachment.sync_to_cloud())
 
+    @mute_logger("odoo.http", "odoo.addons.base.controllers.rpc")
+    def test_grouping(self):
+        """The views of the addon group by these: its people can, others can not."""
+        fields = ("cloud_sync_status", "cloud_auth_id", "cloud_error_message")
+        groups = {"user": True, "manager": True, None: False}
+        for group, may in groups.items():
+            person = self.make_user(
+                "person",
+                "base.group_user",
+                *["cloud_storage.group_cloud_storage_%s" % group] if group else [],
+            )
+            for field in fields:
+                with self.subTest(group=group, field=field):
+                    files = self.env["ir.attachment"].with_user(person)
+                    if may:
+                        files.read_group([], [field], [field])
+                    else:
+                        with self.assertRaises(AccessError):
+                            files.read_group([], [field], [field])
+
+    def test_filters_are_no_oracle(self):
+        """They are evaluated in superuser mode: their result is not for everybody."""
+        self.config.model_config_ids.domain = "[('comment', 'like', 'secret')]"
+        for group in ("base.group_portal", "base.group_user"):
+            person = self.make_user("person", group)
+            with self.subTest(group), self.assertRaises(AccessError):
+                self.config.with_user(person).action_view_pending()
+
     def test_reading_secrets(self):
         self.attachment.cloud_upload_session = "https://secret"
         self.cr.commit()

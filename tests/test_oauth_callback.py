@@ -313,6 +313,55 @@ class TestRefusals(CallbackCase):
         self.assertEqual(self.auth.state, "authorized")
 
 
+class TestIdentity(CallbackCase):
+    """An account stays the Drive of one person while files of ours are there."""
+
+    def consent(self, email):
+        address = self.begin(self.session, self.draft)
+        return self.follow(self.session, self.emulator.consent(address, email=email))
+
+    def put_a_file(self):
+        attachment = self.make_attachment()
+        attachment.write({"cloud_file_id": "there", "cloud_auth_id": self.draft.id})
+        self.cr.commit()
+        return attachment
+
+    def test_another_person_is_refused(self):
+        self.assertEqual(self.consent("admin@example.com").status_code, 200)
+        self.put_a_file()
+        before = self.secrets_of(self.draft)
+        answer = self.consent("other@example.com")
+        self.assertEqual(answer.status_code, 400)
+        self.assertIn("other@example.com", html.fromstring(answer.text).text_content())
+        self.assertSafe(answer)
+        self.assertEqual(self.secrets_of(self.draft), before)
+        self.assertEqual(self.draft.account_email, "admin@example.com")
+        self.assertEqual(self.consent("admin@example.com").status_code, 200)
+
+    def test_without_files_anybody_may(self):
+        self.consent("admin@example.com")
+        self.assertEqual(self.consent("other@example.com").status_code, 200)
+        self.assertEqual(self.fresh(self.draft).account_email, "other@example.com")
+
+    def test_shared_drive_is_nobodys(self):
+        self.consent("admin@example.com")
+        self.put_a_file()
+        self.draft.shared_drive_id = "shared"
+        self.cr.commit()
+        self.assertEqual(self.consent("other@example.com").status_code, 200)
+
+    def test_consent_confirms_no_copy(self):
+        """A copied database may write once a manager said so, not by a consent."""
+        self.consent("admin@example.com")
+        self.assertEqual(self.fresh(self.draft).health, "authorized")
+        self.draft.database_uuid = "another database's"
+        self.cr.commit()
+        self.assertEqual(self.consent("admin@example.com").status_code, 200)
+        self.assertEqual(self.fresh(self.draft).health, "copy")
+        self.draft.action_confirm_database()
+        self.assertEqual(self.fresh(self.draft).health, "authorized")
+
+
 class TestWhoMay(CallbackCase):
     """Callback and buttons are for managers."""
 

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from odoo.exceptions import AccessError
 
 from .common import CloudCase
+from .common_content import ContentCase
 
 
 class ReconcileCase(CloudCase):
@@ -421,3 +422,56 @@ class TestReconcileMany(ReconcileCase):
         self.assertEqual(self.emulator.count("files.list"), self.COUNT // 1000)
         # one for the missing file, one for the folder of its next upload
         self.assertEqual(self.emulator.count("files.get"), 2)
+
+
+class TestReconcileStates(ContentCase):
+    """What people or a consent did to rows and accounts in between."""
+
+    def test_other_google_account_is_noticed_after_a_sync_as_well(self):
+        old = self.make_in("drive")
+        kept = self.make_in("both")
+        kept_id = kept.cloud_file_id
+        grant = self.emulator.grant(
+            email="other@example.com", client_id=self.auth.client_id
+        )
+        self.auth.write({name: grant[name] for name in ("access_token", "refresh_token")})
+        self.make_in("both")
+        self.env["cloud_storage.sync.service"].reconcile_cloud_references()
+        self.fresh()
+        self.assertEqual(old.cloud_sync_status, "synced")
+        self.assertEqual(kept.cloud_file_id, kept_id)
+
+    def test_flagged_file_that_was_retried_in_vain_is_healed(self):
+        """Whatever sets a file to local that is only in Drive: it is judged, and heals."""
+        service = self.env["cloud_storage.sync.service"]
+        for retry in ("button", "by hand"):
+            with self.subTest(retry):
+                attachment = self.in_drive(b"away")
+                drive_id = attachment.cloud_file_id
+                self.emulator.edit_file(drive_id, content=b"else")
+                self.cr.commit()
+                service.reconcile_cloud_references()
+                self.fresh()
+                self.assertEqual(attachment.cloud_sync_status, "error")
+                if retry == "button":
+                    self.assertFalse(attachment._retry_cloud_sync())
+                else:
+                    attachment.cloud_sync_status = "local"
+                    self.assertFalse(attachment.sync_to_cloud())
+                self.emulator.edit_file(drive_id, content=b"away")
+                service.reconcile_cloud_references()
+                self.fresh()
+                self.assertEqual(attachment.cloud_sync_status, "synced")
+                self.assertFalse(attachment.cloud_error_message)
+
+    def test_retry_looks_again_at_what_is_only_in_drive(self):
+        attachment = self.in_drive(b"away")
+        self.emulator.edit_file(attachment.cloud_file_id, content=b"else")
+        self.cr.commit()
+        self.env["cloud_storage.sync.service"].reconcile_cloud_references()
+        self.emulator.edit_file(attachment.cloud_file_id, content=b"away")
+        self.fresh()
+        attachment._retry_cloud_sync()
+        self.fresh()
+        self.assertEqual(attachment.cloud_sync_status, "synced")
+        self.assertEqual(attachment.raw, b"away")

@@ -1,6 +1,8 @@
 import json
 import xmlrpc.client
 
+from odoo.exceptions import UserError
+
 from .common_auth import MANAGER, USER, AuthCase
 
 PEOPLE = {
@@ -346,3 +348,28 @@ class TestSettingsUser(SecretCase):
                 self.assertNotIn("ya29", json.dumps(answer))
         finally:
             execute("ir.model.access", "unlink", [right_id])
+
+    def test_addresses_that_tokens_are_sent_to(self):
+        execute = self.people["settings"]
+        parameters = "ir.config_parameter"
+        known = execute(parameters, "search", [("key", "like", "cloud_storage.google")])
+        other_id = execute(parameters, "create", {"key": "x_other", "value": "x"})
+        thief = "http://203.0.113.1/token"
+        for call in (
+            ("set_param", "cloud_storage.google_token_uri", thief),
+            ("create", {"key": "cloud_storage.google_api_root", "value": thief}),
+            ("write", known[:1], {"value": thief}),
+            ("write", [other_id], {"key": "cloud_storage.google_revoke_uri"}),
+        ):
+            with self.subTest(call), self.assertRaises(xmlrpc.client.Fault) as caught:
+                execute(parameters, *call)
+            self.assertEqual(caught.exception.faultCode, 4, call)
+        execute(parameters, "unlink", [other_id])
+
+    def test_plain_http_to_another_machine(self):
+        self.env["ir.config_parameter"].set_param(
+            "cloud_storage.google_token_uri", "http://203.0.113.1/token"
+        )
+        self.cr.commit()
+        with self.assertRaisesRegex(UserError, "no https address"):
+            self.auth.refresh_access_token()

@@ -180,6 +180,34 @@ class TestSelection(CloudCase):
         self.assertFalse(self.drive_files())
 
 
+class TestLostField(CloudCase):
+    """A rule whose filter became wrong is left out, and says so."""
+
+    def test_field_of_a_filter_that_is_gone(self):
+        field = self.env["ir.model.fields"].create(
+            {
+                "name": "x_once",
+                "model_id": self.env.ref("base.model_res_partner").id,
+                "ttype": "boolean",
+            }
+        )
+        rule = self.config.model_config_ids
+        rule.domain = "[('x_once', '=', False)]"
+        attachment = self.make_attachment()
+        self.cr.commit()
+        self.assertFalse(rule.problem)
+        field.unlink()
+        self.fresh()
+        self.assertIn("x_once", rule.problem)
+        self.assertEqual(self.config.pending_count, 0)
+        self.env["cloud_storage.sync.service"].automatic_sync()
+        self.fresh()
+        self.assertEqual(attachment.cloud_sync_status, "local")
+        rule.domain = "[]"
+        self.assertFalse(rule.problem)
+        self.assertEqual(self.sync()["synced"], 1)
+
+
 class TestSettings(CloudCase):
     """Bad settings are refused when they are saved."""
 

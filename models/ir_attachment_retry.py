@@ -1,0 +1,43 @@
+"""Another try for files with a problem."""
+import logging
+
+from odoo import SUPERUSER_ID, models
+from odoo.exceptions import UserError
+
+from ..drive.errors import DriveError
+
+_logger = logging.getLogger(__name__)
+
+
+class IrAttachment(models.Model):
+    _inherit = "ir.attachment"
+
+    def _retry_cloud_sync(self):
+        """Forget the failures of these attachments and try again.
+
+        What is only in Drive can not be sent again: it is looked at there.
+
+        :return: whether all of them are in the cloud, and well, afterwards
+        :rtype: bool
+        :raises AccessError: the user may not write one of them
+        """
+        self._check_may_move()
+        server = self.with_user(SUPERUSER_ID)
+        failed = server.filtered(lambda a: a.cloud_sync_status == "error")
+        gone = failed.filtered(lambda a: a.cloud_file_id and not a._has_local_bytes())
+        (failed - gone).write({"cloud_sync_status": "local", "cloud_attempts": 0})
+        for attachment in gone:
+            attachment._look_again()
+        server.filtered("cloud_next_attempt").write({"cloud_next_attempt": False})
+        return self.sync_to_cloud()
+
+    def _look_again(self):
+        """Take back what was said of a file that Drive has again, as it was."""
+        try:
+            client = self.cloud_auth_id._drive_client(tries=2)
+            file = client.get(self.cloud_file_id, fields="md5Checksum,trashed")
+        except (DriveError, UserError) as err:
+            _logger.info("Attachment %s is not well yet: %s", self.id, err)
+            return
+        if file.get("md5Checksum") == self.cloud_md5 and not file.get("trashed"):
+            self.write({"cloud_sync_status": "synced", "cloud_error_message": False})
