@@ -4,6 +4,7 @@ from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
 
+from ..drive import transfer
 from ..models import cloud_storage_sync_background as background
 from ..models.cloud_storage_sync_run import LIVE_LOCK, TimeBox
 from ..models.transaction import retrying
@@ -336,7 +337,8 @@ class TestProgress(RunCase):
         content = b"0123456789abcdef" * 1024 * 1024
         attachment = self.make_attachment(content, name="large.pdf")
         self.slow_down(300)
-        with patch.object(type(self.service), "_slice_seconds", lambda _self: 0.8):
+        short = patch.object(type(self.service), "_slice_seconds", lambda _self: 0.8)
+        with short, patch.object(transfer, "CHUNK", 4 * 1024 * 1024):
             self.service.automatic_sync()
         self.assertEqual(attachment.cloud_sync_status, "local")
         self.emulator.latency(0)
