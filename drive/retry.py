@@ -5,6 +5,7 @@ algorithm is "exponential backoff with full jitter" as Google's guides ask for; 
 is a token bucket whose rate halves when Drive says so and recovers by itself.
 """
 import logging
+import math
 import random
 import threading
 import time
@@ -22,44 +23,78 @@ BREAKER_THRESHOLD = 12  # consecutive failed calls over all threads
 BREAKER_COOLDOWN = 60.0  # seconds
 
 
+class Bucket:
+    """Where tokens come from; this one belongs to a process.
+
+    It is kept as the time until which the tokens that were taken are paid for ("generic
+    cell rate algorithm"), a form that another process could read as well.
+
+    :param clock: monotonic seconds
+    """
+
+    def __init__(self, clock=time.monotonic):
+        self._clock = clock
+        self._paid_until = -math.inf
+
+    def block(self, rate):
+        """How many tokens are worth taking at once."""
+        return 1
+
+    def take(self, count, rate, burst):
+        """Take tokens, on credit when there are none.
+
+        :return: seconds from now until what was taken before is paid; as far below zero
+            as there are tokens in the bucket
+        """
+        now = self._clock()
+        begin = max(self._paid_until, now - burst / rate)
+        self._paid_until = begin + count / rate
+        return begin - now
+
+    def empty(self, seconds=0.0):
+        """Be without tokens, and without new ones for some seconds."""
+        self._paid_until = max(self._paid_until, self._clock() + seconds)
+
+
 class Pacer:
-    """A token bucket shared by all threads of an account.
+    """Tells the threads of an account how long to wait before a request.
 
     :param float rate: requests per second in the long run
     :param int burst: requests that may go at once after a quiet time
     :param clock: monotonic seconds
+    :param Bucket bucket: shared with other processes, if it is not of this one
     """
 
-    def __init__(self, rate=10.0, burst=100, clock=time.monotonic):
+    def __init__(self, rate=10.0, burst=100, clock=time.monotonic, bucket=None):
         self.full_rate = self.rate = max(float(rate), MIN_RATE)
         self.burst = max(1, burst)
         self._clock = clock
+        self._bucket = bucket or Bucket(clock)
         self._lock = threading.Lock()
-        self._tokens = float(self.burst)
-        self._filled_at = self._blocked_until = clock()
+        self._left = 0  # tokens that were taken and not handed out
+        self._paid_until = 0.0  # by the clock, for those that were
 
     def reserve(self):
-        """Take a token, on credit when there is none.
+        """Hand out a token, on credit when there is none.
 
         :return: seconds to wait before the request may go
         """
         with self._lock:
             now = self._clock()
-            self._tokens = min(
-                float(self.burst), self._tokens + (now - self._filled_at) * self.rate
-            )
-            self._filled_at = now
-            self._tokens -= 1
-            debt = max(0.0, -self._tokens / self.rate)
-            return max(debt, self._blocked_until - now)
+            if not self._left:
+                self._left = self._bucket.block(self.rate)
+                debt = self._bucket.take(self._left, self.rate, self.burst)
+                self._paid_until = now + debt
+            self._left -= 1
+            self._paid_until += 1 / self.rate
+            return max(0.0, round(self._paid_until - now, 6))
 
     def slow_down(self, retry_after=None):
         """Halve the rate, empty the bucket and obey ``retry_after`` (seconds)."""
         with self._lock:
-            now = self._clock()
             self.rate = max(MIN_RATE, self.rate / 2)
-            self._tokens = min(self._tokens, 0.0)
-            self._blocked_until = max(self._blocked_until, now + (retry_after or 0))
+            self._left = 0
+            self._bucket.empty(retry_after or 0.0)
 
     def speed_up(self):
         """Recover a little after a success."""

@@ -25,8 +25,8 @@ from .errors import (
 _logger = logging.getLogger(__name__)
 
 MULTIPART_LIMIT = 5 * 1024 * 1024  # bytes, Drive's own limit for one-request uploads
-CHUNK = 4 * 1024 * 1024  # bytes, a multiple of 256 KiB as Drive demands
-BLOCK = 256 * 1024  # bytes read at a time
+CHUNK = 16 * 1024 * 1024  # bytes per request, a multiple of 256 KiB as Drive demands
+BLOCK = 256 * 1024  # bytes read, and held in memory, at a time
 UPLOAD_FIELDS = "id,name,size,md5Checksum,sha1Checksum,webViewLink,trashed"
 OCTET_STREAM = "application/octet-stream"
 MEDIA_TYPE = re.compile(r"[!-~]+/[ -~]+")  # anything else could end the header it is in
@@ -39,11 +39,12 @@ class Source:
     :param open_file: callable that opens the content for binary reading
     :param int size: bytes
     :param str mimetype: its media type
+    :param int block: bytes read at a time
     """
 
-    def __init__(self, open_file, size, mimetype=None, chunk=CHUNK):
+    def __init__(self, open_file, size, mimetype=None, block=BLOCK):
         self._file = open_file()
-        self.size, self.chunk = size, chunk
+        self.size, self.block = size, block
         known = MEDIA_TYPE.fullmatch(mimetype or "")
         self.mimetype = mimetype if known else OCTET_STREAM
 
@@ -90,6 +91,34 @@ class Source:
         self._file.close()
 
 
+class Part:
+    """A part of a source as the body of a request: read while it is sent, any time anew.
+
+    :param int begin: first byte
+    :param on_read: called with the position of each block; may raise to stop
+    """
+
+    def __init__(self, source, begin, on_read=None):
+        self._source, self._begin = source, begin
+        self._end = min(begin + CHUNK, source.size)
+        self._on_read = on_read
+
+    def __len__(self):
+        return self._end - self._begin
+
+    def __iter__(self):
+        for position in range(self._begin, self._end, self._source.block):
+            if self._on_read:
+                self._on_read(position)
+            length = min(self._source.block, self._end - position)
+            yield self._source.getbytes(position, length)
+
+    @property
+    def content_range(self):
+        """The header that says which part it is."""
+        return "bytes %d-%d/%d" % (self._begin, self._end - 1, self._source.size)
+
+
 def upload(client, body, source, session_uri=None, on_session=None, on_progress=None):
     """Create a file on Drive, exactly once.
 
@@ -100,7 +129,7 @@ def upload(client, body, source, session_uri=None, on_session=None, on_progress=
     :param Source source: the content
     :param str session_uri: resumable session of an earlier try, taken up when it lives
     :param on_session: called with the URI of a session that was opened
-    :param on_progress: called with the bytes sent so far; may raise to stop
+    :param on_progress: called with the bytes sent so far, block by block; may raise to stop
     :return: metadata of the file that is on Drive, to be compared by the caller
     :rtype: dict
     :raises DriveError: Drive refused, or did not answer
@@ -204,16 +233,13 @@ def _send_chunks(client, uri, source, done, on_progress):
             if complete:
                 return done, complete
         in_doubt = True
-        data = source.getbytes(done, source.chunk)
-        span = "bytes %d-%d/%d" % (done, done + len(data) - 1, size)
-        result = _put(client, uri, data, span, size)
+        part = Part(source, done, on_progress)
+        result = _put(client, uri, part, part.content_range, size)
         in_doubt = False
         return result
 
     while answer is None:
         done, answer = client.retrier.call(lambda: client.guard(step))
-        if on_progress:
-            on_progress(done)
     return answer
 
 

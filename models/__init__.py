@@ -9,6 +9,7 @@ from . import cloud_storage_auth_identity
 from . import cloud_storage_auth_transaction
 from . import cloud_storage_auth_token
 from . import cloud_storage_auth_consent
+from . import cloud_storage_pace
 from . import cloud_storage_auth_client
 from . import cloud_storage_auth_actions
 from . import cloud_storage_config

@@ -10,9 +10,10 @@ from ..drive.client import DriveClient
 from ..drive.errors import AuthError, CircuitOpenError, DriveError, TransientError
 from ..drive.retry import CircuitBreaker, Pacer, Retrier
 from ..odoo_bridge import environments
+from .cloud_storage_pace import SharedBucket
 
 _LOCK = threading.Lock()
-_SHARED = {}  # (database, account id): (Pacer, CircuitBreaker) of this process
+_SHARED = {}  # (database, account id): pacers and breaker of this process
 BURST = 100  # requests that may go at once after a quiet time
 
 
@@ -53,7 +54,7 @@ class CloudStorageAuth(models.Model):
         """A client for this account; threads may share it.
 
         :param bool write: it is going to change Drive (refused on a copied database)
-        :param float rate: requests per second; the one in force by default
+        :param float rate: requests per second; its configuration's by default
         :param options: ``tries``, ``should_stop``, ``sleep`` of the
             :class:`~..drive.retry.Retrier`
         :raises UserError: switched off, not authorized, or a copied database
@@ -68,7 +69,9 @@ class CloudStorageAuth(models.Model):
                 _("The account %s is not active: nothing is sent to it.", auth.name)
             )
         source = TokenSource(self.env.cr.dbname, self.id, auth._get_valid_token())
-        pacer, breaker = auth._pacing(rate)
+        if write:
+            rate = rate or auth._requests_per_second()
+        pacer, breaker = auth._pacing(rate, write)
         return DriveClient(
             source,
             api_root=auth._endpoint("google_api_root"),
@@ -76,16 +79,27 @@ class CloudStorageAuth(models.Model):
             shared_drive_id=auth.shared_drive_id,
         )
 
-    def _pacing(self, rate=None):
-        """The pacer and the breaker all threads of this process share."""
+    def _pacing(self, rate=None, write=True):
+        """The pacer and the breaker that all threads of this process share.
+
+        Who waits for a file does not wait behind a run: reading has a pace of its own, in
+        each process. What changes Drive has one pace over all processes.
+        """
         key = (self.env.cr.dbname, self.id)
         with _LOCK:
             if key not in _SHARED:
-                _SHARED[key] = (Pacer(burst=BURST), CircuitBreaker())
-            pacer, breaker = _SHARED[key]
-        if rate and rate != pacer.full_rate:
-            pacer.full_rate = pacer.rate = float(rate)
-        return pacer, breaker
+                writes = Pacer(burst=BURST, bucket=SharedBucket(*key))
+                _SHARED[key] = (writes, Pacer(burst=BURST), CircuitBreaker())
+            writes, reads, breaker = _SHARED[key]
+        for pacer in (writes, reads):
+            if rate and rate != pacer.full_rate:
+                pacer.full_rate = pacer.rate = float(rate)
+        return writes if write else reads, breaker
+
+    def _requests_per_second(self):
+        """The pace that the configuration of this account asks for."""
+        config = self.config_ids.sorted("is_active", reverse=True)[:1]
+        return config.requests_per_second or Pacer().full_rate
 
     @api.model
     def _drive_message(self, err):

@@ -19,6 +19,7 @@ from .transaction import retrying
 
 _logger = logging.getLogger(__name__)
 
+REMOTE_BLOCK = 4 * 1024 * 1024  # bytes per request to the source
 #: Refusals that say that this target may not copy this file itself.
 CANNOT_COPY = (ForbiddenError, NotFoundError, InvalidRequestError)
 
@@ -166,7 +167,10 @@ class MigrateRun(AttachmentRun):
     def _copy_through_here(self, row, body):
         size = int(row.cloud_size_bytes)
         source = transfer.Source(
-            lambda: RemoteFile(self.source, row.cloud_file_id, size), size, row.mimetype
+            lambda: RemoteFile(self.source, row.cloud_file_id, size),
+            size,
+            row.mimetype,
+            block=REMOTE_BLOCK,
         )
         return transfer.upload(self.target, body, source)
 

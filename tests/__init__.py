@@ -33,6 +33,7 @@ from . import (
     test_migrate,
     test_nginx,
     test_oauth_callback,
+    test_pace,
     test_queue_job,
     test_reconcile,
     test_restore,

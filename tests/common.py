@@ -40,6 +40,7 @@ TABLES = (
     "cloud_storage_file_type",
     "cloud_storage_config",
     "cloud_storage_secret",
+    "cloud_storage_pace",
     "cloud_storage_auth",
 )
 

@@ -93,14 +93,14 @@ class TestCrash(CloudCase):
         self.assertWhole(files)
 
     def test_killed_while_a_large_file_goes(self):
-        content = os.urandom(30 * 1024 * 1024)
+        content = os.urandom(60 * 1024 * 1024)
         attachment = self.make_attachment(content, name="large.pdf")
         self.contents = {attachment: content}
         self.cr.commit()
         self.emulator.latency(150)
         self.addCleanup(self.emulator.latency, 0)
         shell = self.start_sync()
-        self.wait_for(lambda: self.emulator.count("files.upload.chunk") >= 4)
+        self.wait_for(lambda: self.emulator.count("files.upload.chunk") >= 2)
         shell.kill()
         self.emulator.latency(0)
         self.emulator.clear_requests()

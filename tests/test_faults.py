@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from odoo import fields
 
-from ..drive import retry
+from ..drive import retry, transfer
 from .common import CloudCase
 
 MB = 1024 * 1024
@@ -179,6 +179,9 @@ class TestResumable(FaultCase):
 
     def setUp(self):
         super().setUp()
+        patcher = patch.object(transfer, "CHUNK", 4 * MB)
+        patcher.start()
+        self.addCleanup(patcher.stop)
         self.content = os.urandom(18 * MB)
         self.attachment = self.make_attachment(self.content, name="large.pdf")
         self.cr.commit()

@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
 
-from ..drive import retry
+from ..drive import transfer
 from ..models import cloud_storage_sync_background as background
 from ..models.cloud_storage_sync_run import LIVE_LOCK, TimeBox
 from ..models.transaction import retrying
@@ -337,7 +337,8 @@ class TestProgress(RunCase):
         content = b"0123456789abcdef" * 1024 * 1024
         attachment = self.make_attachment(content, name="large.pdf")
         self.slow_down(300)
-        with patch.object(type(self.service), "_slice_seconds", lambda _self: 0.8):
+        short = patch.object(type(self.service), "_slice_seconds", lambda _self: 0.8)
+        with short, patch.object(transfer, "CHUNK", 4 * 1024 * 1024):
             self.service.automatic_sync()
         self.assertEqual(attachment.cloud_sync_status, "local")
         self.emulator.latency(0)
@@ -407,23 +408,8 @@ class TestProgress(RunCase):
         self.assertEqual(self.sync()["synced"], 1)
 
 
-class TestPace(RunCase):
-    """Requests per second hold for all threads of the account together."""
-
-    def test_rate_over_all_threads(self):
-        waits = []
-        pacer = retry.Pacer(rate=10, burst=5, clock=lambda: 0.0)
-        for _i in range(25):
-            waits.append(pacer.reserve())
-        self.assertEqual(waits[:5], [0] * 5)
-        self.assertAlmostEqual(waits[-1], 2.0)
-
-    def test_configured_rate_reaches_the_pacer(self):
-        self.config.requests_per_second = 3
-        self.make_attachment()
-        self.sync()
-        pacer, _breaker = self.auth._pacing()
-        self.assertEqual((pacer.full_rate, pacer.burst), (3.0, 100))
+class TestSliceLength(RunCase):
+    """A slice is over before the worker's time is."""
 
     def test_limits_of_the_worker(self):
         config = dict(limit_time_real=120, limit_time_cpu=60, limit_time_real_cron=-1)
