@@ -116,7 +116,9 @@ class Mender:
         """The attachments that still are what they were when compared, locked."""
         self.env.cr.execute(
             "SELECT id FROM ir_attachment WHERE (id, cloud_file_id) IN %s"
-            " AND cloud_sync_status IN ('synced', 'error') ORDER BY id FOR UPDATE",
+            " AND (cloud_sync_status IN ('synced', 'error') OR"
+            " cloud_sync_status = 'local' AND store_fname IS NULL AND db_datas IS NULL)"
+            " ORDER BY id FOR UPDATE",
             (tuple((row.id, row.cloud_file_id) for row in rows),),
         )
         ids = [row_id for (row_id,) in self.env.cr.fetchall()]

@@ -371,5 +371,6 @@ class TestSettingsUser(SecretCase):
             "cloud_storage.google_token_uri", "http://203.0.113.1/token"
         )
         self.cr.commit()
+        self.assertFalse(self.auth.refresh_access_token())
         with self.assertRaisesRegex(UserError, "no https address"):
-            self.auth.refresh_access_token()
+            self.auth._renew_token(force=True)
