@@ -175,7 +175,7 @@ class TestNarrow(BrowserCase):
             mobile=False,
         )
         wide = []
-        for page in self.walk(records):
+        for page in self.walk(records, every_mode=False):
             widths = self.js(
                 "[document.documentElement.scrollWidth,"
                 " ...[...document.querySelectorAll('.o_form_view, .o_kanban_view')]"
