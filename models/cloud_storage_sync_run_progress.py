@@ -24,7 +24,12 @@ class CloudStorageSyncRun(models.Model):
     duration_words = fields.Char("Duration", compute="_compute_progress_text")
 
     @api.depends(
-        "state", "end_time", "total_files", "total_processed", "bytes_uploaded"
+        "state",
+        "end_time",
+        "total_files",
+        "total_processed",
+        "bytes_uploaded",
+        "bytes_freed",
     )
     def _compute_progress_text(self):
         for run in self:
@@ -60,6 +65,8 @@ class CloudStorageSyncRun(models.Model):
             words += self._speed_words()
         elif self.state == "done" and not self.total_processed:
             words = [_("there was nothing to do")]
+        if self.bytes_freed and not self.is_unfinished:
+            words.append(_("%s freed", human_size(self.bytes_freed)))
         return ", ".join(words)
 
     def _speed_words(self):

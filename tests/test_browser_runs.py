@@ -62,6 +62,16 @@ class TestSyncRun(RunBrowserCase):
         self.press("Enter")
         self.see(".o_statusbar_status [aria-current=step]", "Stopped")
 
+    def test_end_is_told(self):
+        """What a sync came to: files, errors, space freed."""
+        self.config.delete_local_after_sync = True
+        self.make_attachments(2, content=b"x" * 2048)
+        run = self.env["cloud_storage.sync.service"]._create_run(self.config, "manual")
+        self.open_record(run, self.manager)
+        self.see(".o_notification", "2 of 2 files, ")
+        self.see(".o_notification", "freed")
+        self.see(WORDS, "freed")
+
     def test_run_goes_on_where_the_slice_of_another_ended(self):
         self.make_attachments(4)
         run = self.env["cloud_storage.sync.service"]._create_run(self.config, "manual")

@@ -15,6 +15,7 @@ odoo.define("cloud_storage.fields", function (require) {
     let isWorking = false; // this page has the server work on a run
     let refreshStarted = 0;
     const refused = new Set(); // runs that got no further here: the background may
+    const watched = new Set(); // runs that this page saw under way
 
     /** A number of bytes, for people. */
     fieldUtils.format.cloud_storage_size = function (value) {
@@ -63,8 +64,10 @@ odoo.define("cloud_storage.fields", function (require) {
             clearTimeout(this.timer);
             if (!this.recordData.is_unfinished) {
                 refused.delete(this.res_id); // somebody may have it go on later
+                this._tellEnd();
                 return;
             }
+            watched.add(this.res_id);
             this._work();
             const least = this.viewType === "form" ? FORM_REFRESH_MS : LIST_REFRESH_MS;
             const took = refreshStarted && Date.now() - refreshStarted;
@@ -73,6 +76,17 @@ odoo.define("cloud_storage.fields", function (require) {
                 () => this._refresh(),
                 Math.max(least, REST * took)
             );
+        },
+        /** Say what came of a run that somebody watched on its page. */
+        _tellEnd: function () {
+            if (!watched.delete(this.res_id) || this.viewType !== "form") {
+                return;
+            }
+            const {state, total_errors, message, progress_text} = this.recordData;
+            this.displayNotification({
+                type: state === "done" && !total_errors ? "success" : "warning",
+                message: [progress_text, message].filter(Boolean).join(". "),
+            });
         },
         _work: function () {
             const runId = this.res_id;
