@@ -1,8 +1,11 @@
 """What happens when the addon comes and goes."""
+import shutil
+
 from odoo import SUPERUSER_ID, _, api
 from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists
 
+from .models.ir_attachment_restore import PARTS
 from .models.ir_module_module import count_remote_files
 
 PARAMETERS = "cloud_storage.%"
@@ -45,11 +48,14 @@ def uninstall_hook(cr, registry):
             )
         )
     env = api.Environment(cr, SUPERUSER_ID, {})
-    env["ir.attachment"]._disk_cache().destroy()
+    attachments = env["ir.attachment"]
+    attachments._disk_cache().destroy()
+    shutil.rmtree(attachments._full_path(PARTS), ignore_errors=True)
     for function in ("cloud_storage_queue_trash", "cloud_storage_wake_cron"):
         cr.execute("DROP FUNCTION IF EXISTS %s() CASCADE" % function)
     cr.execute(
         "UPDATE ir_attachment SET type = 'binary', url = NULL"
-        " WHERE type = 'url' AND url LIKE '/cloud_storage/file/%'"
+        " WHERE type = 'url' AND (url = '/cloud_storage/file/' || id"
+        " OR cloud_file_id IS NOT NULL AND url LIKE '/cloud_storage/file/%')"
     )
     cr.execute("DELETE FROM ir_config_parameter WHERE key LIKE %s", (PARAMETERS,))

@@ -31,7 +31,7 @@ ROW_RULES = [
     ),
     (
         4,
-        "cloud_file_id IS NULL AND type = 'url' AND url LIKE '/cloud_storage/file/%'",
+        "cloud_file_id IS NULL AND type = 'url' AND url = '/cloud_storage/file/' || id",
         "is a link to the proxy without a file in Drive",
     ),
     (

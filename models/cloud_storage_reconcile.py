@@ -23,7 +23,8 @@ LINK_RULES = [
         "type = 'url', url = '/cloud_storage/file/' || a.id",
     ),
     (  # a link to the proxy, and nothing in Drive
-        "a.cloud_file_id IS NULL AND a.type = 'url' AND a.url LIKE " + PROXY,
+        "a.cloud_file_id IS NULL AND a.type = 'url'"
+        " AND a.url = '/cloud_storage/file/' || a.id",  # another's is a person's link
         "type = 'binary', url = NULL, cloud_sync_status = 'local'",
     ),
     (  # said to be in Drive, and is not

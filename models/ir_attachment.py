@@ -122,12 +122,27 @@ class IrAttachment(models.Model):
 
     def write(self, vals):
         self._check_cloud_fields(vals)
+        if vals.get("type") == "binary" and "url" not in vals:
+            links = self.filtered(lambda a: a.sudo()._has_proxy_url())
+            if links:
+                others = (self - links).write(vals) if self - links else True
+                return all([others] + [a.write(a._as_file(vals)) for a in links])
         result = super().write(vals)
         if "cloud_keep_local" in vals:
             self._apply_pin()
         if "db_datas" in vals:
             self._forget_cloud()
         return result
+
+    def _as_file(self, vals):
+        """What is to be written to a link of ours to make it a file, as Odoo's form does.
+
+        With its content, or one that is here already, it becomes one; without any it
+        stays what it is.
+        """
+        if self.sudo()._has_local_bytes() or vals.keys() & {"raw", "datas", "db_datas"}:
+            return dict(vals, url=False)
+        return {name: value for name, value in vals.items() if name != "type"}
 
     @api.model
     def _check_cloud_fields(self, names):
@@ -189,13 +204,22 @@ class IrAttachment(models.Model):
                 continue
             self.env["cloud_storage.secret"]._wipe(attachment, ["upload_session"])
             vals = dict(LOCAL)
-            if attachment._is_proxy_link():
+            if attachment._has_proxy_url():
                 vals.update(type="binary", url=False)
             attachment.write(vals)
 
     def _is_proxy_link(self):
         self.ensure_one()
-        return self.type == "url" and (self.url or "").startswith(PROXY_PATH)
+        return self.type == "url" and self._has_proxy_url()
+
+    def _has_proxy_url(self):
+        """Whether its address is the proxy's, because it went to the cloud.
+
+        The address of another attachment is a link that a person made.
+        """
+        url = self.url or ""
+        own = "%s%s" % (PROXY_PATH, self._origin.id)
+        return url.startswith(PROXY_PATH) and bool(self.cloud_file_id or url == own)
 
     def _apply_pin(self):
         """Pinned files with local bytes are plain files, unpinned ones links again."""
@@ -263,4 +287,5 @@ class IrAttachment(models.Model):
     def _check_may_move(self):
         """:raises AccessError: the user may not write one of these attachments"""
         self.check_access_rights("write")
+        self.check_access_rule("write")
         self.check("write")

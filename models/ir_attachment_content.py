@@ -1,7 +1,7 @@
 """Where the bytes of an attachment come from: this server, a cache, Drive."""
 import os
 
-from odoo import _, api, fields, models, tools
+from odoo import SUPERUSER_ID, _, api, fields, models, tools
 from odoo.exceptions import UserError
 from odoo.tools import config, human_size
 
@@ -65,9 +65,23 @@ class IrAttachment(models.Model):
     def _compute_raw(self):
         # ContentField asks for local files, or for one that is in the cloud
         if len(self) == 1 and self._cloud_only():
-            self.raw = self.sudo()._cloud_read()
+            self.raw = self._content_of_origin()
         else:
             super()._compute_raw()
+
+    def _content_of_origin(self):
+        """The bytes of a file in the cloud; of virtual records, those of the real one.
+
+        What a virtual record says of itself came from a browser: only what the database
+        says of its origin counts.
+        """
+        origin = self._origin
+        if origin == self:
+            return self.sudo()._cloud_read()
+        if not origin:
+            return False
+        origin.check("read")
+        return origin.raw
 
     def _cloud_only(self):
         """Those whose bytes are not on this server."""
@@ -85,13 +99,18 @@ class IrAttachment(models.Model):
         data = super()._file_read(fname)
         if data:  # an empty content has no file
             return data
-        self.env.cr.execute(
-            "SELECT id FROM ir_attachment"
-            " WHERE checksum = %s AND cloud_file_id IS NOT NULL ORDER BY id LIMIT 1",
-            (os.path.basename(fname),),
-        )
-        found = self.env.cr.fetchone()
-        return self.sudo().browse(found[0])._cloud_read() if found else data
+        # this transaction may have begun before the file left
+        with self.env.registry.cursor() as cr:
+            cr.execute(
+                "SELECT id FROM ir_attachment WHERE checksum = %s"
+                " AND cloud_file_id IS NOT NULL ORDER BY id LIMIT 1",
+                (os.path.basename(fname),),
+            )
+            found = cr.fetchone()
+            if not found:
+                return data
+            now = self.with_env(self.env(cr=cr, user=SUPERUSER_ID))
+            return now.browse(found[0])._cloud_read()
 
     # -- reading -------------------------------------------------------------------------
 

@@ -1,14 +1,21 @@
 """Bringing the bytes of attachments back to this server."""
 import contextlib
+import hashlib
 import os
+import time
 import uuid
 
-from odoo import _, models
+from odoo import _, api, models
 from odoo.tools import human_size
 
 from ..drive import download
 from ..drive.errors import DriveError
 from ..exceptions import CloudFileError
+
+BLOCK = 1024 * 1024  # bytes hashed at once
+#: Files on their way here, in a folder of the filestore that Odoo does not clean.
+PARTS = "cloud_storage_parts"
+PART_SECONDS = 24 * 60 * 60  # without a byte, after which a part is nobody's
 
 
 class IrAttachment(models.Model):
@@ -29,15 +36,29 @@ class IrAttachment(models.Model):
         return bool(self)
 
     def _restore_one(self):
-        if not self._is_on_server():
+        if not self._is_intact_here():
             if self._storage() == "db":
-                self._write_columns(db_datas=self._cloud_read())
+                content = self._cloud_read()
+                checksum = self.checksum or hashlib.sha1(content).hexdigest()
+                self._write_columns(
+                    db_datas=content, store_fname=None, checksum=checksum
+                )
             else:
                 self._download_to_filestore()
         vals = {"cloud_keep_local": True}
-        if self._is_proxy_link():
+        if self._has_proxy_url():
             vals.update(type="binary", url=False)
         self.write(vals)
+
+    def _is_intact_here(self):
+        """Whether what is on this server is what went to Drive, byte for byte."""
+        size, md5 = int(self.cloud_size_bytes), self.cloud_md5
+        if not size or not self._is_on_server():
+            return not size
+        if self.store_fname:
+            path = self._full_path(self.store_fname)
+            return (os.path.getsize(path), digest_of_file(path)) == (size, md5)
+        return hashlib.md5(self.db_datas).hexdigest() == md5
 
     def _is_on_server(self):
         """Whether the bytes are really here; a row may name a file that is lost."""
@@ -59,25 +80,37 @@ class IrAttachment(models.Model):
 
     def _download_to_filestore(self):
         """Stream the file from Drive to its place in the filestore."""
-        fname = "%s/%s" % (self.checksum[:2], self.checksum)
-        part = "%s/%s" % (self.checksum[:2], uuid.uuid4().hex)
-        os.makedirs(os.path.dirname(self._full_path(part)), exist_ok=True)
-        # Odoo's garbage collection takes away what a crash leaves
-        self._mark_for_gc(part)
+        part = self._full_path("%s/%s" % (PARTS, uuid.uuid4().hex))
+        os.makedirs(os.path.dirname(part), exist_ok=True)
         try:
-            with open(self._full_path(part), "wb") as target:
+            with open(part, "wb") as target:
                 self._download_into(target)
+                target.flush()
+                os.fsync(target.fileno())  # the copy in Drive may go after this
+            # rows of very old versions have no checksum
+            checksum = self.checksum or digest_of_file(part, hashlib.sha1)
+            fname = "%s/%s" % (checksum[:2], checksum)
+            os.makedirs(os.path.dirname(self._full_path(fname)), exist_ok=True)
             # From here on the row is locked, which keeps the garbage collection away: the
             # file stays when this transaction commits, and goes when it does not.
-            self._write_columns(store_fname=fname)
+            self._write_columns(store_fname=fname, db_datas=None, checksum=checksum)
             self._mark_for_gc(fname)
-            os.replace(self._full_path(part), self._full_path(fname))
+            os.replace(part, self._full_path(fname))
         except OSError as err:
             raise self._no_room(err) from err
         finally:
-            for left in (part, "checklist/" + part):
-                with contextlib.suppress(OSError):
-                    os.unlink(self._full_path(left))
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+
+    @api.autovacuum
+    def _gc_cloud_parts(self):
+        """Remove what restores that crashed left."""
+        folder = self._full_path(PARTS)
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                if time.time() - os.path.getmtime(path) > PART_SECONDS:
+                    os.unlink(path)
 
     def _download_into(self, target):
         size, md5 = int(self.cloud_size_bytes), self.cloud_md5
@@ -96,3 +129,12 @@ class IrAttachment(models.Model):
                 reason=err.strerror or err,
             )
         )
+
+
+def digest_of_file(path, algorithm=hashlib.md5):
+    """The digest of a file, in lower-case hexadecimal."""
+    digest = algorithm()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(BLOCK), b""):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,6 +1,8 @@
+import os
+
 from odoo import _, models
 from odoo.exceptions import RedirectWarning
-from odoo.tools import human_size
+from odoo.tools import config, human_size
 
 ADDON = "cloud_storage"
 
@@ -11,12 +13,17 @@ def count_remote_files(cr):
     :return: number, and size in words
     """
     cr.execute(
-        "SELECT count(*), COALESCE(sum(cloud_size_bytes), 0) FROM ir_attachment"
-        " WHERE cloud_file_id IS NOT NULL"
-        " AND store_fname IS NULL AND db_datas IS NULL AND cloud_size_bytes > 0"
+        "SELECT cloud_size_bytes, store_fname FROM ir_attachment"
+        " WHERE cloud_file_id IS NOT NULL AND db_datas IS NULL AND cloud_size_bytes > 0"
     )
-    count, size = cr.fetchone()
-    return count, human_size(size)
+    filestore = config.filestore(cr.dbname)
+    sizes = [
+        size
+        for size, fname in cr.fetchall()
+        # a row may name a file that is lost
+        if not fname or not os.path.exists(os.path.join(filestore, fname))
+    ]
+    return len(sizes), human_size(sum(sizes))
 
 
 class IrModuleModule(models.Model):
