@@ -11,8 +11,8 @@ from typing import NamedTuple, Optional
 
 from odoo import SUPERUSER_ID, api, registry
 
+from ..drive.download import Download
 from ..drive.errors import ChecksumError, DriveError
-from ..drive.transfer import Download
 from ..exceptions import CloudFileError
 from ..odoo_bridge import environments
 from ..utils.cache_writer import CHUNK_SIZE, FillAbandonedError

@@ -6,8 +6,9 @@ import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
-from . import transfer
 from .errors import ChecksumError, DriveError, NotFoundError, StoppedError
+from .source import Source
+from .upload import upload, verify
 
 _logger = logging.getLogger(__name__)
 
@@ -110,13 +111,13 @@ class UploadPool:
         self._done.put(Outcome(task, metadata, md5, error, time.monotonic() - started))
 
     def _upload(self, task):
-        source = transfer.Source(task.open_file, task.size, task.mimetype)
+        source = Source(task.open_file, task.size, task.mimetype)
         try:
             md5 = source.md5(task.sha1)
             twin = task.twin_id and self._twin(task, md5)
             if twin:
                 return twin, md5
-            metadata = transfer.upload(
+            metadata = upload(
                 self._client,
                 task.body,
                 source,
@@ -127,7 +128,7 @@ class UploadPool:
         finally:
             source.close()
         try:
-            transfer.verify(metadata, task.size, md5)
+            verify(metadata, task.size, md5)
         except ChecksumError:
             # a wrong copy is worse than none; its id is burnt, the next try gets another
             self._client.delete(task.body["id"])
@@ -138,7 +139,7 @@ class UploadPool:
         """Metadata of the file to share, None when it is not there or not the same."""
         try:
             found = self._client.get(task.twin_id)
-            transfer.verify(found, task.size, md5)
+            verify(found, task.size, md5)
         except (ChecksumError, NotFoundError):
             return None
         return None if found.get("trashed") else found

@@ -22,6 +22,7 @@ from . import cloud_storage_sync_log
 from . import cloud_storage_access_log
 from . import cloud_storage_access_report
 from . import cloud_storage_trash
+from . import cloud_storage_sync_rules
 from . import cloud_storage_sync_selection
 from . import cloud_storage_sync_release
 from . import cloud_storage_sync_recovery

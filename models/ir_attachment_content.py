@@ -5,7 +5,7 @@ from odoo import _, api, fields, models, tools
 from odoo.exceptions import UserError
 from odoo.tools import config, human_size
 
-from ..drive import transfer
+from ..drive import download
 from ..drive.errors import (
     ChecksumError,
     DriveError,
@@ -126,7 +126,7 @@ class IrAttachment(models.Model):
         """All bytes from Drive, into the disk cache on the way."""
         size, md5 = int(self.cloud_size_bytes), self.cloud_md5
         try:
-            data = transfer.read(self._read_client(), self.cloud_file_id, size, md5)
+            data = download.read(self._read_client(), self.cloud_file_id, size, md5)
         except DriveError as err:
             raise self._cloud_error(err) from err
         self._disk_cache().put(md5, data)

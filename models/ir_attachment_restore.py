@@ -6,7 +6,7 @@ import uuid
 from odoo import _, models
 from odoo.tools import human_size
 
-from ..drive import transfer
+from ..drive import download
 from ..drive.errors import DriveError
 from ..exceptions import CloudFileError
 
@@ -83,7 +83,7 @@ class IrAttachment(models.Model):
         size, md5 = int(self.cloud_size_bytes), self.cloud_md5
         client = self._read_client()
         try:
-            transfer.save(client, self.cloud_file_id, size, md5, target)
+            download.save(client, self.cloud_file_id, size, md5, target)
         except DriveError as err:
             raise self._cloud_error(err) from err
 

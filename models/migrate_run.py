@@ -3,7 +3,7 @@ import logging
 
 from odoo.exceptions import UserError
 
-from ..drive import transfer
+from ..drive.download import Download
 from ..drive.errors import (
     ChecksumError,
     ConflictError,
@@ -12,6 +12,8 @@ from ..drive.errors import (
     InvalidRequestError,
     NotFoundError,
 )
+from ..drive.source import Source
+from ..drive.upload import upload, verify
 from .cloud_storage_folder import ROOT_NAME, FolderBook
 from .drive_metadata import OURS, app_properties, drive_name
 from .file_run import AttachmentRun
@@ -42,7 +44,7 @@ class RemoteFile:
     def read(self, length):
         """The next bytes."""
         length = min(length, self._size - self._position)
-        data = transfer.Download(self._client, self._file_id, self._position, length)
+        data = Download(self._client, self._file_id, self._position, length)
         self._position += length
         return b"".join(data)
 
@@ -166,17 +168,17 @@ class MigrateRun(AttachmentRun):
 
     def _copy_through_here(self, row, body):
         size = int(row.cloud_size_bytes)
-        source = transfer.Source(
+        source = Source(
             lambda: RemoteFile(self.source, row.cloud_file_id, size),
             size,
             row.mimetype,
             block=REMOTE_BLOCK,
         )
-        return transfer.upload(self.target, body, source)
+        return upload(self.target, body, source)
 
     def _verify(self, row, copy):
         try:
-            transfer.verify(copy, int(row.cloud_size_bytes), row.cloud_md5)
+            verify(copy, int(row.cloud_size_bytes), row.cloud_md5)
         except ChecksumError:
             # its id is burnt, the next try gets another
             self.target.delete(copy["id"])

@@ -5,7 +5,7 @@ import os
 from odoo import _
 from odoo.exceptions import UserError
 
-from ..drive import transfer
+from ..drive import download
 from ..drive.errors import (
     ChecksumError,
     ForbiddenError,
@@ -261,7 +261,7 @@ class Mender:
         for _attempt in range(2):
             try:
                 with open(os.devnull, "wb") as nowhere:
-                    transfer.save(
+                    download.save(
                         self.client, row.cloud_file_id, size, row.cloud_md5, nowhere
                     )
             except ChecksumError:

@@ -10,6 +10,22 @@ from ..drive.errors import ChecksumError, InvalidRequestError
 from .ir_attachment import CLOUD_FIELDS
 
 PATIENT_RUNS = 5  # failed runs after which a file waits for days
+#: Rows that are still this run's, with the content that was sent.
+MARK_SYNCED = """
+UPDATE ir_attachment AS a SET cloud_sync_status = 'synced',
+    cloud_file_id = v.drive_id, cloud_storage_url = v.link, cloud_md5 = v.md5,
+    cloud_size_bytes = v.size, cloud_synced_date = now() at time zone 'UTC',
+    cloud_auth_id = v.auth, cloud_reserved_id = NULL, cloud_run_id = NULL,
+    cloud_attempts = 0, cloud_next_attempt = NULL, cloud_error_message = NULL,
+    type = CASE WHEN v.link_it AND a.cloud_keep_local IS NOT TRUE
+        THEN 'url' ELSE a.type END,
+    url = CASE WHEN v.link_it AND a.cloud_keep_local IS NOT TRUE
+        THEN '/cloud_storage/file/' || a.id ELSE a.url END
+FROM (VALUES %s) AS v (id, drive_id, link, md5, size, auth, run, sha1, link_it)
+WHERE a.id = v.id AND a.cloud_sync_status = 'pending'
+    AND a.cloud_run_id = v.run AND a.checksum IS NOT DISTINCT FROM v.sha1
+RETURNING a.id
+"""
 
 
 class UploadLedger:
@@ -48,37 +64,10 @@ class UploadLedger:
         """
         if not pairs:
             return []
-        as_link = self.config.replace_local_with_cloud
         rows = execute_values(
             self.env.cr._obj,
-            "UPDATE ir_attachment AS a SET cloud_sync_status = 'synced',"
-            " cloud_file_id = v.drive_id, cloud_storage_url = v.link, cloud_md5 = v.md5,"
-            " cloud_size_bytes = v.size, cloud_synced_date = now() at time zone 'UTC',"
-            " cloud_auth_id = v.auth, cloud_reserved_id = NULL, cloud_run_id = NULL,"
-            " cloud_attempts = 0, cloud_next_attempt = NULL, cloud_error_message = NULL,"
-            " type = CASE WHEN v.link_it AND a.cloud_keep_local IS NOT TRUE"
-            "  THEN 'url' ELSE a.type END,"
-            " url = CASE WHEN v.link_it AND a.cloud_keep_local IS NOT TRUE"
-            "  THEN '/cloud_storage/file/' || a.id ELSE a.url END"
-            " FROM (VALUES %s)"
-            " AS v (id, drive_id, link, md5, size, auth, run, sha1, link_it)"
-            " WHERE a.id = v.id AND a.cloud_sync_status = 'pending'"
-            " AND a.cloud_run_id = v.run AND a.checksum IS NOT DISTINCT FROM v.sha1"
-            " RETURNING a.id",
-            [
-                (
-                    row.id,
-                    outcome.metadata["id"],
-                    outcome.metadata.get("webViewLink"),
-                    outcome.md5,
-                    outcome.task.size,
-                    self.auth.id,
-                    self.run.id,
-                    row.checksum,
-                    as_link,
-                )
-                for outcome, row in pairs
-            ],
+            MARK_SYNCED,
+            [self._facts(outcome, row) for outcome, row in pairs],
             template="(%s, %s, %s::varchar, %s, %s::numeric, %s, %s, %s::varchar, %s)",
             page_size=len(pairs),
             fetch=True,
@@ -90,6 +79,20 @@ class UploadLedger:
         self._log("success", [pair for pair in pairs if pair[1].id in done])
         self._log("skipped", [pair for pair in pairs if pair[1].id not in done])
         return synced
+
+    def _facts(self, outcome, row):
+        """What :data:`MARK_SYNCED` wants to know of a row."""
+        return (
+            row.id,
+            outcome.metadata["id"],
+            outcome.metadata.get("webViewLink"),
+            outcome.md5,
+            outcome.task.size,
+            self.auth.id,
+            self.run.id,
+            row.checksum,
+            self.config.replace_local_with_cloud,
+        )
 
     def _trash_unused(self, drive_ids):
         """The attachment changed or went while it was uploaded."""

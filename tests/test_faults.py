@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from odoo import fields
 
-from ..drive import retry, transfer
+from ..drive import retry, source
 from .common import CloudCase
 
 MB = 1024 * 1024
@@ -179,7 +179,7 @@ class TestResumable(FaultCase):
 
     def setUp(self):
         super().setUp()
-        patcher = patch.object(transfer, "CHUNK", 4 * MB)
+        patcher = patch.object(source, "CHUNK", 4 * MB)
         patcher.start()
         self.addCleanup(patcher.stop)
         self.content = os.urandom(18 * MB)

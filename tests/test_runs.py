@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
 
-from ..drive import transfer
+from ..drive import source
 from ..models import cloud_storage_sync_background as background
 from ..models.cloud_storage_sync_run import LIVE_LOCK, TimeBox
 from ..models.transaction import retrying
@@ -338,7 +338,7 @@ class TestProgress(RunCase):
         attachment = self.make_attachment(content, name="large.pdf")
         self.slow_down(300)
         short = patch.object(type(self.service), "_slice_seconds", lambda _self: 0.8)
-        with short, patch.object(transfer, "CHUNK", 4 * 1024 * 1024):
+        with short, patch.object(source, "CHUNK", 4 * 1024 * 1024):
             self.service.automatic_sync()
         self.assertEqual(attachment.cloud_sync_status, "local")
         self.emulator.latency(0)

@@ -4,7 +4,7 @@ import itertools
 import tracemalloc
 
 import pytest
-from cloud_storage.drive import transfer
+from cloud_storage.drive import source as sources
 from cloud_storage.drive.errors import ChecksumError, StoppedError
 
 UNIT = 256 * 1024  # Drive's rule: every part but the last is a multiple of it
@@ -26,13 +26,13 @@ class Zeros:
 
 
 def source_of(content):
-    return transfer.Source.from_bytes(content)
+    return sources.Source.from_bytes(content)
 
 
 def test_parts_are_the_whole(monkeypatch):
-    monkeypatch.setattr(transfer, "CHUNK", 4 * UNIT)
+    monkeypatch.setattr(sources, "CHUNK", 4 * UNIT)
     content = bytes(itertools.islice(itertools.cycle(range(251)), 10 * UNIT + 17))
-    parts = [transfer.Part(source_of(content), at) for at in range(0, 11 * UNIT, 4 * UNIT)]
+    parts = [sources.Part(source_of(content), at) for at in range(0, 11 * UNIT, 4 * UNIT)]
     assert [len(part) for part in parts] == [4 * UNIT, 4 * UNIT, 2 * UNIT + 17]
     assert b"".join(b"".join(part) for part in parts) == content
     assert parts[0].content_range == "bytes 0-%d/%d" % (4 * UNIT - 1, len(content))
@@ -41,19 +41,19 @@ def test_parts_are_the_whole(monkeypatch):
 
 
 def test_part_can_be_sent_again():
-    part = transfer.Part(source_of(b"x" * 1000), 100)
+    part = sources.Part(source_of(b"x" * 1000), 100)
     assert b"".join(part) == b"".join(part) == b"x" * 900
 
 
 def test_parts_keep_to_the_rule():
-    assert transfer.CHUNK % UNIT == 0
-    part = transfer.Part(transfer.Source(lambda: Zeros(10**10), 10**10), 3 * UNIT)
+    assert sources.CHUNK % UNIT == 0
+    part = sources.Part(sources.Source(lambda: Zeros(10**10), 10**10), 3 * UNIT)
     assert len(part) % UNIT == 0
 
 
 def test_memory_does_not_grow_with_the_part(monkeypatch):
-    monkeypatch.setattr(transfer, "CHUNK", 400 * UNIT)
-    part = transfer.Part(transfer.Source(lambda: Zeros(10**10), 10**10), 0)
+    monkeypatch.setattr(sources, "CHUNK", 400 * UNIT)
+    part = sources.Part(sources.Source(lambda: Zeros(10**10), 10**10), 0)
     tracemalloc.start()
     try:
         assert sum(map(len, part)) == 400 * UNIT
@@ -68,7 +68,7 @@ def test_stopped_in_the_middle_of_a_part():
         if position >= 2 * UNIT:
             raise StoppedError("stopped")
 
-    part = transfer.Part(transfer.Source(lambda: Zeros(10**10), 10**10), 0, stop)
+    part = sources.Part(sources.Source(lambda: Zeros(10**10), 10**10), 0, stop)
     sent = 0
     with pytest.raises(StoppedError):
         for block in part:
@@ -77,6 +77,6 @@ def test_stopped_in_the_middle_of_a_part():
 
 
 def test_file_that_became_shorter():
-    source = transfer.Source(lambda: io.BytesIO(b"x" * 10), 100)
+    source = sources.Source(lambda: io.BytesIO(b"x" * 10), 100)
     with pytest.raises(ChecksumError):
-        list(transfer.Part(source, 0))
+        list(sources.Part(source, 0))

@@ -1,0 +1,188 @@
+"""Which attachments may go to the cloud, and why the others may not.
+
+One truth: an ordered list of clauses, each a domain with its reason. All of them together
+select candidates; the first that an attachment fails explains why it stays.
+"""
+import mimetypes
+from collections import namedtuple
+
+from odoo import _, api, models
+from odoo.osv import expression
+
+from ..utils.filenames import DOUBLE_EXTENSIONS
+
+#: ``domain`` holds for attachments that pass; ``reason`` tells why one that does not stays.
+Clause = namedtuple("Clause", "reason domain")
+MB = 1024 * 1024
+
+
+class CloudStorageSyncService(models.AbstractModel):
+    _name = "cloud_storage.sync.service"
+    _description = "Cloud Storage Sync Service"
+    _inherit = "cloud_storage.mixin"
+
+    @api.model
+    def _clauses(self, config, with_state=True):
+        """What an attachment must fulfil, in the order in which to explain.
+
+        :param bool with_state: also that it is not synced, and not waiting to retry
+        :rtype: list[Clause]
+        """
+        clauses = self._content_clauses() + [
+            Clause(
+                _("%s is not one of the models to sync, or its record is filtered out"),
+                expression.OR(
+                    [self._rule_domain(rule) for rule in self._active_rules(config)]
+                    or [expression.FALSE_DOMAIN]
+                ),
+            )
+        ]
+        clauses += self._file_type_clauses(config)
+        clauses.append(
+            Clause(
+                _("It is smaller than the smallest size to sync"),
+                self._min_size_domain(config),
+            )
+        )
+        if with_state:
+            clauses += self._state_clauses()
+        return clauses
+
+    @api.model
+    def _content_clauses(self):
+        no_url = expression.AND(
+            [[("type", "=", "binary")], ["|", ("url", "=", False), ("url", "=", "")]]
+        )
+        return [
+            Clause(
+                _("It is a file of the system, not of a record"),
+                ["&", ("res_model", "!=", False), "!", ("res_model", "=like", "ir.%")],
+            ),
+            Clause(
+                _("It is a link, or served at an address of its own"),
+                # synced before and set to local by hand: the link is ours
+                expression.OR([no_url, [("cloud_file_id", "!=", False)]]),
+            ),
+            Clause(_("It is pinned: keep local"), [("cloud_keep_local", "=", False)]),
+            Clause(
+                _("Its content is missing on this server"),
+                expression.OR(
+                    [
+                        [("file_size", "=", False)],
+                        [("file_size", "=", 0)],
+                        [("store_fname", "!=", False)],
+                        [("db_datas", "!=", False)],
+                    ]
+                ),
+            ),
+        ]
+
+    @api.model
+    def _state_clauses(self):
+        return [
+            Clause(
+                _("It is in the cloud already, or on its way"),
+                [("cloud_sync_status", "in", ("local", "error"))],
+            ),
+            Clause(
+                _("It failed several times: the next try is due later"),
+                expression.OR(
+                    [
+                        [("cloud_next_attempt", "=", False)],
+                        [("cloud_next_attempt", "<=", self._utcnow())],
+                    ]
+                ),
+            ),
+        ]
+
+    @api.model
+    def _active_rules(self, config):
+        """The model rules in force: their model, and their filter's fields, exist."""
+        return config.model_config_ids.filtered(
+            lambda rule: rule.is_active and not rule.problem
+        )
+
+    @api.model
+    def _rule_domain(self, rule):
+        """Attachments that a model rule covers."""
+        domain = [
+            ("res_model", "=", rule.model_name),
+            ("res_field", "=", rule.attachment_field or False),
+        ]
+        records = rule._get_record_domain()
+        if records:
+            model = self.env[rule.model_name].sudo().with_context(active_test=False)
+            domain.append(("res_id", "in", model._search(records)))
+        return domain
+
+    @api.model
+    def _file_type_clauses(self, config):
+        types = config.file_type_ids.filtered("is_active")
+        listed = set(types.mapped(lambda t: t.extension or ""))
+        matches = [self._extension_domain(ext, listed) for ext in sorted(listed)]
+        limited = types.filtered("max_size_mb")
+        return [
+            Clause(
+                _("Its file type is not one of those to sync"),
+                expression.OR(matches or [expression.FALSE_DOMAIN]),
+            ),
+            Clause(
+                _("It is larger than its file type may be"),
+                expression.AND(
+                    [
+                        ["!"]
+                        + expression.normalize_domain(
+                            self._too_large_domain(file_type, listed)
+                        )
+                        for file_type in limited
+                    ]
+                    or [expression.TRUE_DOMAIN]
+                ),
+            ),
+        ]
+
+    @api.model
+    def _too_large_domain(self, file_type, listed):
+        limit = int(file_type.max_size_mb * MB)
+        return expression.AND(
+            [
+                self._extension_domain(file_type.extension or "", listed),
+                [("file_size", ">", limit)],
+            ]
+        )
+
+    @api.model
+    def _extension_domain(self, extension, listed):
+        """Attachments with an extension; a listed double one wins over its last part.
+
+        The files of a binary field are named after the field, so there the media type
+        counts.
+        """
+        by_name = [("res_field", "=", False)]
+        if not extension:
+            return by_name + ["!", ("name", "=like", "%.%")]
+        by_name.append(("name", "=ilike", "%." + _like(extension)))
+        for double in DOUBLE_EXTENSIONS & listed:
+            if double.endswith("." + extension):
+                by_name += ["!", ("name", "=ilike", "%." + _like(double))]
+        mimetype = mimetypes.guess_type("x." + extension)[0]
+        if not mimetype:
+            return by_name
+        by_type = [("res_field", "!=", False), ("mimetype", "=", mimetype)]
+        return expression.OR(
+            [expression.normalize_domain(by_name), expression.normalize_domain(by_type)]
+        )
+
+    @api.model
+    def _min_size_domain(self, config):
+        smallest = int(config.min_file_size_kb * 1024)
+        return [("file_size", ">=", smallest)] if smallest else expression.TRUE_DOMAIN
+
+    @api.model
+    def _utcnow(self):
+        return self.env["ir.attachment"]._fields["create_date"].now()
+
+
+def _like(text):
+    """Escape what has a meaning in a LIKE pattern."""
+    return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")

@@ -1,0 +1,153 @@
+"""Taking rows for a run, so that each is uploaded by one worker only.
+
+A row that was taken is ``pending`` with its reserved Drive id, and that is committed before
+anything is sent.
+"""
+import contextlib
+from collections import namedtuple
+
+from psycopg2.extras import execute_values
+
+from .transaction import retrying
+
+#: First key of the advisory lock under which rows of an account are claimed.
+CLAIM_LOCK = 0x434C4F43
+ID_RESERVE = 500  # Drive ids asked for at once, at most
+ROW_COLUMNS = (
+    "id name res_model res_id res_field store_fname file_size checksum mimetype"
+    " create_date cloud_reserved_id cloud_run_id"
+)
+Row = namedtuple("Row", ROW_COLUMNS)
+
+
+class Claims:
+    """The rows that are left for a run, taken a few at a time.
+
+    :param service: the ``cloud_storage.sync.service`` model
+    :param run: a ``cloud_storage.sync.run`` record
+    :param ids: only these attachments
+    """
+
+    def __init__(self, service, run, ids=None):
+        self.env, self.service, self.run = service.env, service, run
+        self.config, self.auth = run.config_id, run.config_id.auth_id
+        self.exhausted = False  # nothing was left at the last look
+        self._only_ids = ids
+        self._drive_ids = []
+        self._again = set()  # attachments that deserve one more try in this run
+        self._tried_again = set()
+
+    def count(self):
+        """How many files there are to work on, those that failed before left out."""
+        left = [("cloud_run_id", "!=", self.run.id), ("id", ">", self.run.last_id)]
+        if self._only_ids is None:
+            left += self.service._candidate_domain(self.config)
+        else:
+            left += [("id", "in", self._only_ids)]
+            left += [("cloud_sync_status", "in", ("local", "error"))]
+        return self.service._attachments().search_count(left)
+
+    def claim(self, client, count):
+        """Take the next rows and commit.
+
+        :param DriveClient client: gives the Drive ids
+        :param int count: most rows to take
+        :rtype: list[Row]
+        :raises DriveError: there are no Drive ids to be had
+        """
+        self._reserve_ids(client, count)
+        with self._claim_lock():
+            while True:
+                ids, rows = retrying(self.env, lambda: self._mark_next(count))
+                self._again.difference_update(ids)
+                if self._only_ids is not None:
+                    self._only_ids = [i for i in self._only_ids if i not in ids]
+                if rows or not ids:
+                    break
+        self.exhausted = not ids
+        return rows
+
+    def try_again(self, row):
+        """Let a row be taken a second time in this run.
+
+        :return: False when it was already
+        """
+        if row.id in self._tried_again:
+            return False
+        self._tried_again.add(row.id)
+        self._again.add(row.id)
+        self.exhausted = False
+        return True
+
+    def is_due_again(self, row):
+        """Whether the row waits for its second try."""
+        return row.id in self._again
+
+    def _reserve_ids(self, client, count):
+        if len(self._drive_ids) < count:
+            expected = max(count, self.run.total_files - self.run.total_processed)
+            self._drive_ids += client.generate_ids(min(ID_RESERVE, expected))
+
+    @contextlib.contextmanager
+    def _claim_lock(self):
+        """Claims of an account happen one after the other, each with a fresh snapshot."""
+        with contextlib.closing(self.env.registry.cursor()) as cr:
+            keys = (CLAIM_LOCK, self.auth.id)
+            cr.execute("SELECT pg_advisory_xact_lock(%s, %s)", keys)
+            self.env.cr.commit()
+            yield
+
+    def _mark_next(self, count):
+        """Mark the next candidates; return ``(ids looked at, rows marked)``."""
+        ids = self._next_ids(count)
+        ids = sorted(self._again.union(ids))
+        if not ids:
+            return set(), []
+        self.env.cr.execute(
+            "SELECT %s FROM ir_attachment WHERE id IN %%s"
+            " AND cloud_sync_status IN ('local', 'error')"
+            " AND cloud_run_id IS DISTINCT FROM %%s"  # else it failed in this run
+            " ORDER BY id FOR UPDATE SKIP LOCKED" % ROW_COLUMNS.replace(" ", ", "),
+            (tuple(ids), self.run.id),
+        )
+        rows = [Row(*values) for values in self.env.cr.fetchall()]
+        return set(ids), self._mark(self._without_busy_twins(rows))
+
+    def _next_ids(self, count):
+        if self._only_ids is not None:
+            return self._only_ids[:count]
+        ids, up_to = self.service._next_candidates(self.config, self.run.last_id, count)
+        if ids:
+            self.run.last_id = up_to or ids[-1]
+        return ids
+
+    def _without_busy_twins(self, rows):
+        """Leave what another worker is uploading right now, it will be there to share."""
+        if not self.config.deduplicate:
+            return rows
+        checksums = tuple({row.checksum for row in rows if row.checksum})
+        if not checksums:
+            return rows
+        self.env.cr.execute(
+            "SELECT checksum FROM ir_attachment WHERE checksum IN %s"
+            " AND cloud_sync_status = 'pending' AND cloud_run_id IS DISTINCT FROM %s",
+            (checksums, self.run.id),
+        )
+        busy = {checksum for (checksum,) in self.env.cr.fetchall()}
+        return [row for row in rows if row.checksum not in busy]
+
+    def _mark(self, rows):
+        if not rows:
+            return []
+        marked = [
+            row._replace(cloud_reserved_id=row.cloud_reserved_id or self._drive_ids.pop())
+            for row in rows
+        ]
+        execute_values(
+            self.env.cr._obj,
+            "UPDATE ir_attachment AS a SET cloud_sync_status = 'pending',"
+            " cloud_run_id = v.run, cloud_reserved_id = v.drive_id"
+            " FROM (VALUES %s) AS v (id, run, drive_id) WHERE a.id = v.id",
+            [(row.id, self.run.id, row.cloud_reserved_id) for row in marked],
+        )
+        return marked
