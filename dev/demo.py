@@ -166,8 +166,8 @@ class Demo:
               reason="rateLimitExceeded")
         fault("files.upload.multipart", times=3, after=12, status=503)
         fault("files.upload.multipart", times=1, after=20, lose_answer=True)
-        fault("files.upload.chunk", times=1, after=1, cut_after=1 << 19)
-        fault("files.upload.chunk", times=1, after=3, lose_answer=True)
+        fault("files.upload.chunk", times=1, cut_after=1 << 19)
+        fault("files.upload.chunk", times=1, after=1, lose_answer=True)
         fault("files.create", times=1, status=503)
         self.emulator.expire_tokens()
 

@@ -15,7 +15,7 @@ class TestMainJob(CloudCase):
             self.assertEqual(attachment.raw, content)
 
     def test_large_file_goes_in_chunks(self):
-        content = bytes(range(256)) * 4096 * 11
+        content = bytes(range(256)) * 4096 * 33
         attachment = self.make_attachment(content, name="large.pdf")
         self.assertEqual(self.sync()["synced"], 1)
         self.assertOnDrive(attachment, content)

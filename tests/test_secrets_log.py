@@ -108,7 +108,7 @@ class TestSecretsInLogs(AuthCase):
     def test_sync_and_read(self):
         self.make_attachments(3)
         large = self.make_attachment(bytes(range(256)) * 4096 * 6, name="large.pdf")
-        self.emulator.fault("files.upload.chunk", after=1, cut_after=1000)
+        self.emulator.fault("files.upload.chunk", cut_after=1000)
         with Capture() as capture:
             self.assertEqual(self.sync()["synced"], 4)
             self.assertTrue(large.raw)
@@ -121,7 +121,7 @@ class TestSecretsInLogs(AuthCase):
     def test_upload_that_fails(self):
         """What people read about a failure is as clean as the log."""
         large = self.make_attachment(bytes(range(256)) * 4096 * 6, name="large.pdf")
-        self.emulator.fault("files.upload.chunk", times=-1, after=1, cut_after=1000)
+        self.emulator.fault("files.upload.chunk", times=-1, cut_after=1000)
         with Capture() as capture:
             self.sync()
         self.fresh(large)
