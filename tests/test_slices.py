@@ -7,6 +7,48 @@ from .common import CloudCase
 MB = 1024 * 1024
 
 
+class TestTurns(CloudCase):
+    """Every configuration has its turn, however much another has to do."""
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.env["cloud_storage.sync.service"]
+        other = self.make_account("second@example.com")
+        self.other = self.make_config(other, types=["bin"])
+        self.files = self.make_attachments(1) | self.make_attachments(1, name="a.bin")
+
+    def automatic_sync(self, seconds):
+        self.cr.commit()
+        slices = patch.object(type(self.service), "_slice_seconds", lambda _self: seconds)
+        with slices:
+            self.service.automatic_sync()
+        self.fresh()
+        return self.env["cloud_storage.sync.run"].search([], order="id")
+
+    def test_what_there_was_no_time_for_goes_on_in_the_next_turn(self):
+        runs = self.automatic_sync(0)
+        self.assertEqual(runs.config_id, self.config | self.other)
+        self.assertEqual(runs.mapped("state"), ["queued", "queued"])
+        self.assertEqual(self.automatic_sync(60), runs)
+        self.assertEqual(runs.mapped("state"), ["done", "done"])
+        self.assertEqual(set(self.files.mapped("cloud_sync_status")), {"synced"})
+
+    def test_run_of_another_process_is_left_to_it(self):
+        runs = self.automatic_sync(0)
+        with runs[0]._alive():
+            self.automatic_sync(60)
+        self.assertEqual(runs.mapped("state"), ["queued", "done"])
+
+    def test_ended_run_is_not_begun_again(self):
+        run = self.automatic_sync(60)[0]
+        ended = run.end_time
+        self.make_attachments(1)
+        self.service._run_slice(run, TimeBox())
+        self.fresh()
+        self.assertEqual((run.state, run.end_time), ("done", ended))
+        self.assertEqual(run.total_processed, 1)
+
+
 class TestSlices(CloudCase):
     """A run that goes on in several slices is one run."""
 
