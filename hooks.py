@@ -51,8 +51,8 @@ def uninstall_hook(cr, registry):
     attachments = env["ir.attachment"]
     attachments._disk_cache().destroy()
     shutil.rmtree(attachments._full_path(PARTS), ignore_errors=True)
-    for function in ("cloud_storage_queue_trash", "cloud_storage_wake_cron"):
-        cr.execute("DROP FUNCTION IF EXISTS %s() CASCADE" % function)
+    cr.execute("DROP FUNCTION IF EXISTS cloud_storage_queue_trash() CASCADE")
+    cr.execute("DROP FUNCTION IF EXISTS cloud_storage_wake_cron() CASCADE")
     cr.execute(
         "UPDATE ir_attachment SET type = 'binary', url = NULL"
         " WHERE type = 'url' AND (url = '/cloud_storage/file/' || id"
