@@ -24,6 +24,7 @@ from . import cloud_storage_access_report
 from . import cloud_storage_trash
 from . import cloud_storage_sync_rules
 from . import cloud_storage_sync_selection
+from . import cloud_storage_sync_measure
 from . import cloud_storage_sync_release
 from . import cloud_storage_sync_recovery
 from . import cloud_storage_sync_background

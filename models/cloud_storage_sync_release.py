@@ -1,5 +1,6 @@
 """Giving local bytes back to the disk, never before the copy in Drive is a committed fact."""
 import logging
+import os
 
 from odoo import api, models
 
@@ -75,12 +76,17 @@ class CloudStorageSyncService(models.AbstractModel):
 
         :return: bytes that the filestore really gets back
         """
+        ids = self._ids_with_whole_files(ids)
+        if not ids:
+            return 0
         self.env.cr.execute(
             "WITH released AS ("
             " SELECT id, store_fname, file_size FROM ir_attachment WHERE id IN %s"
             "  AND cloud_sync_status = 'synced' AND cloud_file_id IS NOT NULL"
             "  AND cloud_md5 IS NOT NULL AND cloud_keep_local IS NOT TRUE"
-            "  AND cloud_size_bytes = COALESCE(file_size, 0)"
+            "  AND cloud_size_bytes = file_size"
+            "  AND (db_datas IS NULL OR"
+            "       (octet_length(db_datas) = file_size AND md5(db_datas) = cloud_md5))"
             "  AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
             "  ORDER BY id FOR UPDATE SKIP LOCKED)"
             " UPDATE ir_attachment AS a SET store_fname = NULL, db_datas = NULL,"
@@ -104,6 +110,30 @@ class CloudStorageSyncService(models.AbstractModel):
         checksums = {sha1 for _id, fname, _size, sha1 in rows if fname and sha1}
         used = self._files_in_use(files, checksums)
         return in_database + sum(files[fname] or 0 for fname in files if fname not in used)
+
+    @api.model
+    def _ids_with_whole_files(self, ids):
+        """Those whose file in the filestore, if they have one, is as long as it was.
+
+        What a row says is no proof of what goes: another size is another content.
+        """
+        self.env.cr.execute(
+            "SELECT id, store_fname, cloud_size_bytes FROM ir_attachment WHERE id IN %s"
+            " ORDER BY id FOR UPDATE SKIP LOCKED",
+            (tuple(ids),),
+        )
+        return [
+            row_id
+            for row_id, fname, size in self.env.cr.fetchall()
+            if not fname or self._size_in_filestore(fname) == size
+        ]
+
+    @api.model
+    def _size_in_filestore(self, fname):
+        try:
+            return os.path.getsize(self.env["ir.attachment"]._full_path(fname))
+        except OSError:
+            return None
 
     @api.model
     def _files_in_use(self, fnames, checksums):

@@ -65,6 +65,15 @@ class CloudStorageSyncService(models.AbstractModel):
             ),
             Clause(_("It is pinned: keep local"), [("cloud_keep_local", "=", False)]),
             Clause(
+                _("Its size was never recorded and its content can not be read"),
+                expression.OR(
+                    [
+                        [("file_size", "!=", False)],
+                        [("store_fname", "=", False), ("db_datas", "=", False)],
+                    ]
+                ),
+            ),
+            Clause(
                 _("Its content is missing on this server"),
                 expression.OR(
                     [

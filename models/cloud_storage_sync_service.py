@@ -112,6 +112,7 @@ class CloudStorageSyncService(models.AbstractModel):
         config = self.env["cloud_storage.config"].sudo().get_active_config()
         self._config(config.id)
         todo = attachments.sudo().filtered(lambda a: a.cloud_sync_status != "synced")
+        self._measure(todo.ids)
         reasons = self._reasons_to_stay(todo, config)
         self._log_skipped(config, reasons)
         ids = [attachment.id for attachment in todo if attachment not in reasons]

@@ -1,12 +1,17 @@
 """What PostgreSQL does for attachments in the cloud: indexes and triggers."""
 from odoo import models
 
+from .cloud_storage_sync_measure import UNMEASURED
+
 #: What the engine looks for; none of them holds a row that has nothing to do with it.
 INDEXES = {
     "ir_attachment_cloud_todo_idx": (
         "ON ir_attachment (res_model, id)"
         " WHERE cloud_sync_status IN ('local', 'error') AND type = 'binary'"
         " AND res_model IS NOT NULL"
+    ),
+    "ir_attachment_cloud_unmeasured_idx": (
+        "ON ir_attachment (id) WHERE type = 'binary' AND " + UNMEASURED
     ),
     "ir_attachment_cloud_pending_idx": (
         "ON ir_attachment (cloud_run_id) WHERE cloud_sync_status = 'pending'"

@@ -32,6 +32,7 @@ class Claims:
         self.env, self.service, self.run = service.env, service, run
         self.config, self.auth = run.config_id, run.config_id.auth_id
         self.exhausted = False  # nothing was left at the last look
+        self.is_selection = ids is not None
         self._only_ids = ids
         self._drive_ids = []
         self._again = set()  # attachments that deserve one more try in this run
@@ -107,6 +108,7 @@ class Claims:
             "SELECT %s FROM ir_attachment WHERE id IN %%s"
             " AND cloud_sync_status IN ('local', 'error')"
             " AND cloud_run_id IS DISTINCT FROM %%s"  # else it failed in this run
+            " AND (file_size IS NOT NULL OR (store_fname IS NULL AND db_datas IS NULL))"
             " ORDER BY id FOR UPDATE SKIP LOCKED" % ROW_COLUMNS.replace(" ", ", "),
             (tuple(ids), self.run.id),
         )

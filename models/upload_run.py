@@ -52,6 +52,8 @@ class UploadRun:
         :raises UserError: the account can not be used
         :raises DriveError: not even a start was possible
         """
+        if not self.claims.is_selection:
+            self.service._measure_for(self.config, self.box)
         if self.run.sync_type == "automatic" and not self.run.last_id:
             self._release_due()
         stop = StopSignal()

@@ -1,6 +1,5 @@
 """Where an upload finds the bytes: a file of the filestore, or a column."""
 import contextlib
-import io
 import tempfile
 
 from odoo.sql_db import db_connect
@@ -12,31 +11,32 @@ def opener(attachments, row):
     """A function that opens the content of an attachment; threads may call it.
 
     :param attachments: the ``ir.attachment`` model
-    :param row: ``id``, ``store_fname`` and ``file_size`` of the attachment
+    :param row: ``id`` and ``store_fname`` of the attachment
     :rtype: callable
     """
     if row.store_fname:
         path = attachments._full_path(row.store_fname)
         return lambda: open(path, "rb")
-    if not row.file_size:
-        return io.BytesIO
     dbname = attachments.env.cr.dbname
     return lambda: _spool_from_database(dbname, row.id)
 
 
 def _spool_from_database(dbname, attachment_id):
-    """The bytes of ``db_datas`` in a temporary file, read piece by piece."""
-    spool = tempfile.TemporaryFile()
     with contextlib.closing(db_connect(dbname).cursor()) as cr:
-        position = 1
-        while True:
-            cr.execute(
-                "SELECT substring(db_datas FROM %s FOR %s) FROM ir_attachment"
-                " WHERE id = %s",
-                (position, SPOOL, attachment_id),
-            )
-            row = cr.fetchone()
-            if not row or not row[0]:
-                return spool
-            spool.write(row[0])
-            position += SPOOL
+        return open_column(cr, attachment_id)
+
+
+def open_column(cr, attachment_id):
+    """The bytes of ``db_datas`` in a temporary file, read piece by piece."""
+    spool, position = tempfile.TemporaryFile(), 1
+    while True:
+        cr.execute(
+            "SELECT substring(db_datas FROM %s FOR %s) FROM ir_attachment WHERE id = %s",
+            (position, SPOOL, attachment_id),
+        )
+        row = cr.fetchone()
+        if not row or not row[0]:
+            spool.seek(0)
+            return spool
+        spool.write(row[0])
+        position += SPOOL

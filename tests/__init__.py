@@ -31,6 +31,7 @@ from . import (
     test_invariants,
     test_mail_attachment,
     test_main_job,
+    test_measure,
     test_migrate,
     test_nginx,
     test_oauth_callback,
