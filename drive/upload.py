@@ -10,6 +10,8 @@ import uuid
 from .errors import (
     ChecksumError,
     ConflictError,
+    InvalidRequestError,
+    NotFoundError,
     SessionLostError,
     TransientError,
     from_response,
@@ -44,7 +46,18 @@ def upload(client, body, source, session_uri=None, on_session=None, on_progress=
             client, body, source, session_uri, on_session, on_progress
         )
     except ConflictError:
+        return _own(client, body)
+
+
+def _own(client, body):
+    """The file under the reserved id, as this account sees it.
+
+    :raises InvalidRequestError: it does not: the id is another account's, or used up
+    """
+    try:
         return client.get(body["id"])
+    except NotFoundError as err:
+        raise InvalidRequestError("The reserved id is of no use here: %s" % err) from err
 
 
 def _create_request(client, body, kind):
@@ -112,10 +125,10 @@ def _start_session(client, request, source):
 def _continue(client, body, source, uri, on_progress):
     done, answer = _ask_session(client, uri, source.size)
     if answer is None:
-        return _send_chunks(client, uri, source, done, on_progress)
-    if answer.get("id") == body["id"]:
-        return answer
-    raise SessionLostError("The session belongs to another file")
+        answer = _send_chunks(client, uri, source, done, on_progress)
+    if answer.get("id") != body["id"]:
+        raise SessionLostError("The session belongs to another file")
+    return _own(client, body)  # the session itself asks nobody who he is
 
 
 def _ask_session(client, uri, size):

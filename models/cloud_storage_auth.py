@@ -310,6 +310,15 @@ class CloudStorageAuth(models.Model):
             granted = dict.fromkeys(GRANT_FIELDS, False)
             self.sudo().write(dict(granted, state="draft"))
 
+    def _place(self):
+        """Where ids and upload sessions are good: this account, as who it is now.
+
+        Whoever authorizes it as somebody else can neither see nor go on with what was
+        begun before.
+        """
+        self.ensure_one()
+        return "%d %s" % (self.id, self.account_email or "")
+
     def unlink(self):
         self.check_access_rights("unlink")
         self._check_unused()

@@ -55,6 +55,16 @@ class CloudStorageTrash(models.Model):
         self.env.cr.execute(WAKE)
 
     @api.model
+    def _queue_given_up(self, reserved_id, place):
+        """An id that no upload will use any more: what came to be under it can go.
+
+        :param str place: see ``cloud_storage.auth._place``; unknown where empty
+        """
+        auth_id = int((place or "0").partition(" ")[0])
+        if auth_id:
+            self.sudo().create({"auth_id": auth_id, "drive_file_id": reserved_id})
+
+    @api.model
     def _process(self, box=None):
         """Do what is due; leave what can not be done now for a later turn.
 

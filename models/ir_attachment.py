@@ -28,6 +28,7 @@ CLOUD_FIELDS = [
     "cloud_next_attempt",
     "cloud_upload_session",
     "cloud_reserved_id",
+    "cloud_reserved_for",
     "cloud_run_id",
 ]
 #: What an attachment is that never left.
@@ -85,6 +86,9 @@ class IrAttachment(models.Model):
     )
     cloud_reserved_id = fields.Char(
         copy=False, readonly=True, help="Drive id the next upload will use."
+    )
+    cloud_reserved_for = fields.Char(
+        help="Account and person that the id and the session belong to.", **SELDOM_READ
     )
     cloud_run_id = fields.Integer(**SELDOM_READ)
 

@@ -108,11 +108,16 @@ class MigrateRun(AttachmentRun):
         first = self.service._attachments().browse(attachment_id).exists()
         if not first.cloud_file_id or first.cloud_auth_id != self.source_auth:
             return first.browse()  # moved with another row, or changed
-        rows = self._sharers(first.cloud_file_id)
-        reserved = rows.filtered("cloud_reserved_id")[:1].cloud_reserved_id
-        reserved = reserved or self.target.generate_ids(1)[0]
+        rows, place = self._sharers(first.cloud_file_id), self.target_auth._place()
+        begun = rows.filtered("cloud_reserved_id")
+        ours = begun.filtered(lambda a: a.cloud_reserved_for == place)[:1]
+        reserved = ours.cloud_reserved_id or self.target.generate_ids(1)[0]
+        trash = self.env["cloud_storage.trash"]
+        for other in {(a.cloud_reserved_id, a.cloud_reserved_for) for a in begun}:
+            if other != (reserved, place):
+                trash._queue_given_up(*other)  # on the way to another account
         rows.filtered(lambda a: a.cloud_reserved_id != reserved).write(
-            {"cloud_reserved_id": reserved}
+            {"cloud_reserved_id": reserved, "cloud_reserved_for": place}
         )
         return rows
 
@@ -194,7 +199,7 @@ class MigrateRun(AttachmentRun):
         """Make the rows name the copy, unless they changed; return log values."""
         self.env.cr.execute(
             "UPDATE ir_attachment SET cloud_file_id = %s, cloud_storage_url = %s,"
-            " cloud_auth_id = %s, cloud_reserved_id = NULL"
+            " cloud_auth_id = %s, cloud_reserved_id = NULL, cloud_reserved_for = NULL"
             " WHERE cloud_file_id = %s AND cloud_auth_id = %s AND cloud_md5 = %s"
             " AND cloud_sync_status != 'pending' RETURNING id",
             (

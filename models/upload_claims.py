@@ -8,6 +8,7 @@ from collections import namedtuple
 
 from psycopg2.extras import execute_values
 
+from ..drive.source import MULTIPART_LIMIT
 from .transaction import retrying
 
 #: First key of the advisory lock under which rows of an account are claimed.
@@ -15,7 +16,7 @@ CLAIM_LOCK = 0x434C4F43
 ID_RESERVE = 500  # Drive ids asked for at once, at most
 ROW_COLUMNS = (
     "id name res_model res_id res_field store_fname file_size checksum mimetype"
-    " create_date cloud_reserved_id cloud_run_id"
+    " create_date cloud_reserved_id cloud_reserved_for cloud_run_id"
 )
 Row = namedtuple("Row", ROW_COLUMNS)
 
@@ -141,15 +142,29 @@ class Claims:
     def _mark(self, rows):
         if not rows:
             return []
+        place = self.auth._place()
+        kept = [r for r in rows if r.cloud_reserved_id and r.cloud_reserved_for == place]
+        self._give_up([row for row in rows if row not in kept])
         marked = [
-            row._replace(cloud_reserved_id=row.cloud_reserved_id or self._drive_ids.pop())
+            row if row in kept else row._replace(cloud_reserved_id=self._drive_ids.pop())
             for row in rows
         ]
         execute_values(
             self.env.cr._obj,
             "UPDATE ir_attachment AS a SET cloud_sync_status = 'pending',"
-            " cloud_run_id = v.run, cloud_reserved_id = v.drive_id"
-            " FROM (VALUES %s) AS v (id, run, drive_id) WHERE a.id = v.id",
-            [(row.id, self.run.id, row.cloud_reserved_id) for row in marked],
+            " cloud_run_id = v.run, cloud_reserved_id = v.drive_id,"
+            " cloud_reserved_for = v.place"
+            " FROM (VALUES %s) AS v (id, run, drive_id, place) WHERE a.id = v.id",
+            [(row.id, self.run.id, row.cloud_reserved_id, place) for row in marked],
         )
         return marked
+
+    def _give_up(self, rows):
+        """Forget what rows began with another account, person or content, if they did."""
+        large = [row.id for row in rows if (row.file_size or 0) > MULTIPART_LIMIT]
+        attachments = self.env["ir.attachment"].browse(large)
+        self.env["cloud_storage.secret"]._wipe(attachments, ["upload_session"])
+        trash = self.env["cloud_storage.trash"]
+        for row in rows:
+            if row.cloud_reserved_id:
+                trash._queue_given_up(row.cloud_reserved_id, row.cloud_reserved_for)

@@ -15,7 +15,8 @@ MARK_SYNCED = """
 UPDATE ir_attachment AS a SET cloud_sync_status = 'synced',
     cloud_file_id = v.drive_id, cloud_storage_url = v.link, cloud_md5 = v.md5,
     cloud_size_bytes = v.size, cloud_synced_date = now() at time zone 'UTC',
-    cloud_auth_id = v.auth, cloud_reserved_id = NULL, cloud_run_id = NULL,
+    cloud_auth_id = v.auth, cloud_reserved_id = NULL, cloud_reserved_for = NULL,
+    cloud_run_id = NULL,
     cloud_attempts = 0, cloud_next_attempt = NULL, cloud_error_message = NULL,
     type = CASE WHEN v.link_it AND a.cloud_keep_local IS NOT TRUE
         THEN 'url' ELSE a.type END,

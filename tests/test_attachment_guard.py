@@ -18,6 +18,7 @@ VALUES = {
     "cloud_next_attempt": "2021-01-01 00:00:00",
     "cloud_upload_session": "https://example.com",
     "cloud_reserved_id": "somebody-elses",
+    "cloud_reserved_for": "1 somebody@example.com",
     "cloud_run_id": 1,
 }
 

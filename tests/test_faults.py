@@ -226,6 +226,70 @@ class TestResumable(FaultCase):
         self.assertEqual(len(self.drive_files()), 1)
         self.assertFalse(self.attachment.cloud_upload_session)
 
+    def stop_half_way(self):
+        """Leave an upload with a session that has some of the bytes."""
+        self.emulator.fault("files.upload.chunk", times=-1, after=2, status=503)
+        self.assertEqual(self.sync()["synced"], 0)
+        self.assertTrue(self.attachment.cloud_upload_session)
+        self.emulator.clear_faults()
+        self.auth._pacing()[1].success()
+
+    def assertUploadedBy(self, email):
+        """The file is whole, and with whom the attachment says."""
+        self.assertEqual(self.sync()["errors"], 0)
+        self.fresh()
+        self.assertOnDrive(self.attachment, self.content)
+        self.assertEqual(self.drive_file(self.attachment.cloud_file_id)["owner"], email)
+        self.assertFalse(self.attachment.cloud_upload_session)
+        self.collect_garbage()
+        self.env["ir.attachment"]._clear_cloud_cache()
+        self.assertEqual(self.attachment.raw, self.content)
+
+    def test_session_of_another_account(self):
+        self.stop_half_way()
+        self.config.auth_id = self.make_account("second@example.com")
+        self.assertUploadedBy("second@example.com")
+        self.assertEqual(self.attachment.cloud_auth_id, self.config.auth_id)
+
+    def become_somebody_else(self):
+        """The same account, authorized by another person."""
+        grant = self.emulator.grant(
+            email="other@example.com", client_id=self.auth.client_id
+        )
+        self.auth.write({name: grant[name] for name in ("access_token", "refresh_token")})
+
+    def test_session_of_another_person(self):
+        self.stop_half_way()
+        self.become_somebody_else()
+        self.auth.account_email = "other@example.com"
+        self.assertUploadedBy("other@example.com")
+
+    def test_session_of_another_person_unnoticed(self):
+        """The session would go on: it asks nobody who he is."""
+        self.stop_half_way()
+        self.become_somebody_else()
+        self.sync()
+        self.fresh()
+        self.assertNotEqual(self.attachment.cloud_sync_status, "synced")
+        self.assertUploadedBy("other@example.com")
+
+    def test_upload_that_another_account_ended(self):
+        """Its answer was lost, so a file nobody knows of is there: it goes."""
+        self.emulator.fault("files.upload.chunk", times=-1, after=4, lose_answer=True)
+        self.emulator.fault("files.upload.status", times=-1, status=503)
+        self.sync()
+        self.emulator.clear_faults()
+        self.auth._pacing()[1].success()
+        first, [left] = self.auth, self.drive_files()
+        self.assertEqual(left["id"], self.attachment.cloud_reserved_id)
+        self.config.auth_id = self.make_account("second@example.com")
+        self.assertUploadedBy("second@example.com")
+        self.assertNotEqual(self.attachment.cloud_file_id, left["id"])
+        self.env["cloud_storage.trash"]._process()
+        self.assertTrue(self.drive_file(left["id"])["trashed"])
+        self.assertEqual(len(self.drive_files()), 1)
+        self.assertTrue(first.exists())
+
     def test_lost_session_starts_over(self):
         self.emulator.fault("files.upload.chunk", times=-1, after=2, status=503)
         self.sync()

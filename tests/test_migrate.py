@@ -1,5 +1,8 @@
+from unittest.mock import patch
+
 from odoo.exceptions import UserError
 
+from ..models.migrate_run import MigrateRun
 from .test_restore import RestoreCase
 
 
@@ -147,6 +150,25 @@ class TestMigrate(RestoreCase):
         self.assertEqual(len(self.owned()), 3)
         self.background()
         self.assertAllWell()
+
+    def test_after_another_migration_was_given_up(self):
+        files = self.synced(2, keep=False)
+        contents = files.mapped("raw")
+        third = self.make_account("third@example.com")
+
+        def crash(*_args):
+            raise UserError("the process ended here")
+
+        with patch.object(MigrateRun, "_repoint", crash):
+            self.migrate(target_auth_id=third.id)
+        self.assertEqual(files.cloud_auth_id, self.auth)
+        self.assertEqual(len(self.owned("third@example.com")), 2)
+        run = self.migrate()
+        self.assertEqual(run.total_success, 2, run.log_ids.mapped("error_message"))
+        self.assertMigrated(files, contents)
+        self.background()
+        self.assertFalse(self.owned("third@example.com"), "half-done copies go")
+        self.assertEqual(len(self.owned()), 2)
 
     def test_same_account_refused(self):
         twin = self.make_account()
