@@ -81,6 +81,11 @@ class Claims:
         self.exhausted = False
         return True
 
+    def take_again(self, ids):
+        """Let rows that went back through no fault of theirs be taken once more."""
+        self._again.update(ids)
+        self.exhausted = False
+
     def is_due_again(self, row):
         """Whether the row waits for its second try."""
         return row.id in self._again

@@ -38,6 +38,7 @@ class UploadLedger:
     def __init__(self, run):
         self.env, self.run = run.env, run
         self.config, self.auth = run.config_id, run.config_id.auth_id
+        self.orphaned = []  # ids of rows whose file to share went, by the last writing
 
     def write(self, good, bad, back, sessions):
         """Write down what became of the rows.
@@ -52,11 +53,42 @@ class UploadLedger:
         for attachment_id, uri in sessions:
             attachment = self.env["ir.attachment"].browse(attachment_id)
             self.env["cloud_storage.secret"]._set(attachment, "upload_session", uri)
+        good, orphaned = self._sort_out(good)
         synced = self._write_synced(good)
         self._write_failed(bad)
-        self.put_back(back)
+        self.put_back(back + orphaned)
+        self.orphaned = [row.id for row in orphaned]
         self._count(good, bad, synced)
         return synced
+
+    def _sort_out(self, pairs):
+        """Pairs that can be written, and rows that leaned on a file that is let go of.
+
+        Whoever takes a file's last attachment away may delete the file: an upload that
+        shares it keeps one of the others in place until its own row is committed, so
+        there always is one that tells that the file is used.
+        """
+        shared = {o.metadata["id"] for o, _row in pairs if _is_shared(o)}
+        held = self._hold(shared)
+        lost = [pair for pair in pairs if pair[0].metadata["id"] in shared - held]
+        return [pair for pair in pairs if pair not in lost], [row for _o, row in lost]
+
+    def _hold(self, drive_ids):
+        """Those of the files that an attachment has, which stays so until the commit.
+
+        When it is changed at the same time, PostgreSQL raises a serialization failure and
+        the caller begins again with a new snapshot.
+        """
+        if not drive_ids:
+            return set()
+        self.env.cr.execute(
+            "SELECT cloud_file_id FROM ir_attachment WHERE id IN ("
+            " SELECT min(id) FROM ir_attachment WHERE cloud_file_id IN %s"
+            "  AND cloud_sync_status = 'synced' AND cloud_auth_id = %s"
+            "  GROUP BY cloud_file_id) ORDER BY id FOR SHARE",
+            (tuple(drive_ids), self.auth.id),
+        )
+        return {drive_id for (drive_id,) in self.env.cr.fetchall()}
 
     def _write_synced(self, pairs):
         """Mark rows as synced unless they changed meanwhile.
@@ -185,7 +217,7 @@ class UploadLedger:
         uploaded = sum(
             outcome.task.size
             for outcome, row in good
-            if row is outcome.task.key and outcome.metadata["id"] == row.cloud_reserved_id
+            if row is outcome.task.key and not _is_shared(outcome)
         )
         self.run._add(
             total_processed=len(good) + len(bad),
@@ -196,3 +228,8 @@ class UploadLedger:
         )
         ids = [row.id for _o, row in good] + [o.task.key.id for o in bad]
         self.env["ir.attachment"].invalidate_cache(CLOUD_FIELDS + ["type", "url"], ids)
+
+
+def _is_shared(outcome):
+    """Whether it shares a file that was in Drive before."""
+    return outcome.metadata["id"] != outcome.task.key.cloud_reserved_id

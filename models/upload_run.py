@@ -196,6 +196,8 @@ class UploadRun:
         synced = retrying(
             self.env, lambda: self.ledger.write(good, bad, back, sessions)
         )
+        if self.ledger.orphaned:
+            self.claims.take_again(self.ledger.orphaned)
         if synced and self.config.delete_local_after_sync:
             freed = retrying(
                 self.env, lambda: self.service._release_now(self.config, synced)

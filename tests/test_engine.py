@@ -1,8 +1,12 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Waited
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 
+from ..models.upload_ledger import UploadLedger
 from .common import CloudCase
 
 MB = 1024 * 1024
@@ -248,6 +252,59 @@ class TestDeduplicate(CloudCase):
             self.assertOnDrive(other, b"same")
             self.assertNotEqual(other.cloud_file_id, first.cloud_file_id)
             first = other
+
+    def share_while(self, method, meanwhile):
+        """Upload the same content again, and call ``meanwhile`` before ``method``."""
+        self.config.delete_local_after_sync = True
+        first = self.make_attachment(b"same")
+        self.sync()
+        second = self.make_attachment(b"same", name="other.txt")
+        genuine, done = getattr(UploadLedger, method), []
+
+        def between(ledger, pairs, *rest):
+            if pairs and not done:
+                done.append(meanwhile(first))
+            return genuine(ledger, pairs, *rest)
+
+        with patch.object(UploadLedger, method, between):
+            self.assertEqual(self.sync()["synced"], 1)
+        self.assertTrue(done)
+        return second
+
+    def assertStillThere(self, attachment):
+        self.env["cloud_storage.trash"]._process()
+        self.collect_garbage()
+        self.env["ir.attachment"]._clear_cloud_cache()
+        self.fresh()
+        self.assertOnDrive(attachment, b"same")
+        self.assertFalse(self.drive_file(attachment.cloud_file_id)["trashed"])
+        self.assertEqual(attachment.raw, b"same")
+
+    def delete_elsewhere(self, attachment):
+        with self.other_transaction() as env:
+            env["ir.attachment"].browse(attachment.id).unlink()
+            env.cr.commit()
+            env["cloud_storage.trash"]._process()
+        return True
+
+    def test_last_user_goes_while_its_file_is_shared(self):
+        self.assertStillThere(self.share_while("write", self.delete_elsewhere))
+
+    def test_last_user_stays_until_the_sharer_is_written(self):
+        with ThreadPoolExecutor(1) as pool:
+            futures = []
+
+            def begin(first):
+                delete = self._in_environments
+                futures.append(pool.submit(delete, self.delete_elsewhere, first))
+                with self.assertRaises(Waited):
+                    futures[0].result(timeout=1)  # it has to wait for this transaction
+                return True
+
+            second = self.share_while("_write_synced", begin)
+            futures[0].result(timeout=60)
+        self.assertStillThere(second)
+        self.assertEqual(len(self.drive_files()), 1)
 
     def test_trash_waits_for_the_last_user(self):
         one, two = self.make_attachment(b"same"), self.make_attachment(b"same")

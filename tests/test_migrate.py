@@ -2,7 +2,9 @@ from unittest.mock import patch
 
 from odoo.exceptions import UserError
 
+from ..models.cloud_storage_sync_run import TimeBox
 from ..models.migrate_run import MigrateRun
+from ..models.upload_ledger import UploadLedger
 from .test_restore import RestoreCase
 
 
@@ -169,6 +171,47 @@ class TestMigrate(RestoreCase):
         self.background()
         self.assertFalse(self.owned("third@example.com"), "half-done copies go")
         self.assertEqual(len(self.owned()), 2)
+
+    def test_moved_while_an_upload_shares_it(self):
+        first = self.synced(keep=False)
+        content = first.raw
+        second = self.make_attachment(content, name="second.txt")
+        self.config.delete_local_after_sync = True
+        self.cr.commit()
+        genuine, done = UploadLedger.write, []
+
+        def between(ledger, good, *rest):
+            if good and not done:
+                done.append(True)
+                self.move_elsewhere()
+            return genuine(ledger, good, *rest)
+
+        with patch.object(UploadLedger, "write", between):
+            self.assertEqual(self.sync()["synced"], 1)
+        self.assertTrue(done)
+        self.fresh()
+        self.collect_garbage()
+        self.env["ir.attachment"]._clear_cloud_cache()
+        self.assertEqual(first.cloud_auth_id, self.target)
+        self.assertEqual(second.cloud_auth_id, self.auth)
+        self.assertEqual((first | second).mapped("raw"), [content] * 2)
+
+    def move_elsewhere(self):
+        """Migrate, and delete the sources for good, as another process."""
+        with self.other_transaction() as env:
+            wizard = env["cloud_storage.wizard.migrate"].create(
+                {
+                    "source_auth_id": self.auth.id,
+                    "target_auth_id": self.target.id,
+                    "after": "delete",
+                    "switch_configs": False,
+                }
+            )
+            wizard.action_confirm()
+            run = env["cloud_storage.sync.run"].search([("state", "=", "queued")])
+            with run._alive():
+                env["cloud_storage.sync.service"]._worker(run, TimeBox()).work()
+            env.cr.commit()
 
     def test_same_account_refused(self):
         twin = self.make_account()
