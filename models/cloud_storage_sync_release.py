@@ -1,12 +1,24 @@
 """Giving local bytes back to the disk, never before the copy in Drive is a committed fact."""
+import itertools
 import logging
 import os
+from collections import namedtuple
 
 from odoo import api, models
+from odoo.exceptions import UserError
+
+from ..drive.errors import DriveError, ForbiddenError, NotFoundError
+from ..drive.query import with_app_property
+from .drive_metadata import DATABASE
 
 _logger = logging.getLogger(__name__)
 
 RELEASE_BATCH = 200
+FEW = 50  # files that are asked for one by one
+TRIES = 4  # per request: an outage shall end it soon
+COPY_FIELDS = "id,size,md5Checksum,trashed"
+#: An attachment that is here and in Drive.
+Copy = namedtuple("Copy", "id cloud_file_id cloud_md5 cloud_size_bytes")
 
 
 class CloudStorageSyncService(models.AbstractModel):
@@ -24,32 +36,78 @@ class CloudStorageSyncService(models.AbstractModel):
     def _release_due(self, config, box=None):
         """Release what was kept for ``keep_local_days``, committing batch by batch.
 
+        Drive is asked first: much can happen to a file in the time it was kept, or until
+        somebody decides to free local space. While it does not answer nothing goes.
+
         :return: bytes that the filestore really gets back
         """
         freed = 0
         if not config.delete_local_after_sync:
             return freed
-        last_id = 0  # what can not be released must not be looked at for ever
-        while not (box and box.over):
-            ids = self._releasable_ids(config, last_id)
-            if not ids:
-                break
-            freed += self._release(ids)
-            self.env.cr.commit()  # each batch on its own: locks stay short
-            last_id = ids[-1]
+        try:
+            for ids in self._confirmed_batches(config, box):
+                freed += self._release(ids)
+                self.env.cr.commit()  # each batch on its own: locks stay short
+        except (DriveError, UserError) as err:
+            _logger.info("No more local copies go for now: %s", err)
         return freed
 
     @api.model
-    def _releasable_ids(self, config, after_id):
+    def _confirmed_batches(self, config, box):
+        """Ids of attachments to release, whose files in Drive were just looked at.
+
+        :raises UserError: the account can not be used
+        :raises DriveError: Drive does not answer
+        """
+        if not self._releasable(config, limit=1):
+            return
+        client = config.auth_id._drive_client(tries=TRIES)
+        if len(self._releasable(config, limit=FEW + 1)) > FEW:
+            yield from self._listed_batches(config, client, box)
+        # few, or what the list did not have
+        last_id = 0  # what can not be released must not be looked at for ever
+        while not (box and box.over):
+            rows = self._releasable(config, "AND id > %s", last_id, limit=FEW)
+            if not rows:
+                return
+            yield [row.id for row in rows if self._is_intact(client, row)]
+            last_id = rows[-1].id
+
+    @api.model
+    def _listed_batches(self, config, client, box):
+        """As :meth:`_confirmed_batches`, at one list call per 1,000 files."""
+        query = with_app_property(DATABASE, config.auth_id._database_uuid())
+        files = iter(client.list(query, fields=COPY_FIELDS))
+        while not (box and box.over):
+            page = {file["id"]: file for file in itertools.islice(files, RELEASE_BATCH)}
+            if not page:
+                return
+            rows = self._releasable(config, "AND cloud_file_id IN %s", tuple(page))
+            yield [row.id for row in rows if _is_copy(page[row.cloud_file_id], row)]
+
+    @api.model
+    def _releasable(self, config, condition="", *values, limit=None):
+        """The attachments whose local bytes may go as far as their rows tell."""
         self.env.cr.execute(
-            "SELECT id FROM ir_attachment WHERE cloud_sync_status = 'synced'"
+            "SELECT id, cloud_file_id, cloud_md5, cloud_size_bytes FROM ir_attachment"
+            " WHERE cloud_sync_status = 'synced' AND cloud_error_message IS NULL"
             " AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
-            " AND cloud_keep_local IS NOT TRUE AND cloud_auth_id = %s"
-            " AND cloud_synced_date <= (now() at time zone 'UTC') - %s * interval '1 day'"
-            " AND id > %s ORDER BY id LIMIT %s",
-            (config.auth_id.id, config.keep_local_days, after_id, RELEASE_BATCH),
+            " AND cloud_keep_local IS NOT TRUE AND cloud_auth_id = %%s"
+            " AND cloud_synced_date"
+            "     <= (now() at time zone 'UTC') - %%s * interval '1 day' %s"
+            " ORDER BY id LIMIT %%s" % condition,
+            (config.auth_id.id, config.keep_local_days) + values + (limit,),
         )
-        return [row[0] for row in self.env.cr.fetchall()]
+        return [Copy(*row) for row in self.env.cr.fetchall()]
+
+    @api.model
+    def _is_intact(self, client, row):
+        """Whether Drive has the file of a row, as it was."""
+        try:
+            return _is_copy(client.get(row.cloud_file_id, fields=COPY_FIELDS), row)
+        except (NotFoundError, ForbiddenError) as err:
+            _logger.info("Attachment %s keeps its local copy: %s", row.id, err)
+            return False
 
     @api.model
     def _release(self, ids):
@@ -84,7 +142,7 @@ class CloudStorageSyncService(models.AbstractModel):
             " SELECT id, store_fname, file_size FROM ir_attachment WHERE id IN %s"
             "  AND cloud_sync_status = 'synced' AND cloud_file_id IS NOT NULL"
             "  AND cloud_md5 IS NOT NULL AND cloud_keep_local IS NOT TRUE"
-            "  AND cloud_size_bytes = file_size"
+            "  AND cloud_size_bytes = file_size AND cloud_error_message IS NULL"
             "  AND (db_datas IS NULL OR"
             "       (octet_length(db_datas) = file_size AND md5(db_datas) = cloud_md5))"
             "  AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
@@ -149,3 +207,10 @@ class CloudStorageSyncService(models.AbstractModel):
             (tuple(checksums), tuple(fnames)),
         )
         return {row[0] for row in self.env.cr.fetchall()}
+
+
+def _is_copy(file, row):
+    """Whether a file of Drive is what was put there, and not in the trash."""
+    size = int(file.get("size", -1))
+    found = (size, file.get("md5Checksum"), bool(file.get("trashed")))
+    return found == (int(row.cloud_size_bytes), row.cloud_md5, False)

@@ -6,6 +6,8 @@ from unittest.mock import patch
 
 from odoo import fields
 
+from ..drive import retry
+from ..models.cloud_storage_sync_release import FEW
 from ..models.upload_ledger import UploadLedger
 from .common import CloudCase
 
@@ -193,6 +195,64 @@ class TestRelease(CloudCase):
         self.assertEqual(freed, len(b"fine one"))
         self.assertTrue(odd.store_fname)
         self.assertFalse(fine.store_fname)
+
+    def kept(self, count=1):
+        """Attachments that were synced and kept, and now are to go."""
+        self.config.delete_local_after_sync = False
+        files = self.make_attachments(count)
+        self.sync()
+        self.config.delete_local_after_sync = True
+        self.cr.commit()
+        return files
+
+    def release(self):
+        service = self.env["cloud_storage.sync.service"]
+        freed = service._release_due(self.config)
+        self.fresh()
+        return freed
+
+    def test_drive_is_asked_long_after_the_upload(self):
+        files = self.kept(5)
+        gone, changed, trashed, flagged, fine = files
+        contents = files.mapped("raw")
+        self.emulator.remove_file(gone.cloud_file_id)
+        self.emulator.edit_file(changed.cloud_file_id, content=b"else")
+        self.emulator.edit_file(trashed.cloud_file_id, trashed=True)
+        flagged.cloud_error_message = "looks odd"
+        self.cr.commit()
+        self.assertEqual(self.release(), len(contents[-1]))
+        self.assertEqual(files.filtered("store_fname"), files - fine)
+        self.collect_garbage()
+        self.env["cloud_storage.sync.service"].reconcile_cloud_references()
+        self.fresh()
+        self.assertEqual(files.mapped("raw"), contents)
+
+    def test_many_are_asked_for_in_a_list(self):
+        files = self.kept(FEW + 10)
+        gone, unlisted = files[0], files[1]
+        self.emulator.remove_file(gone.cloud_file_id)
+        self.emulator.edit_file(unlisted.cloud_file_id, appProperties={})
+        self.emulator.clear_requests()
+        self.release()
+        self.assertEqual(files.filtered("store_fname"), gone)
+        self.assertEqual(self.emulator.count("files.list"), 1)
+        self.assertLessEqual(self.emulator.count("files.get"), 2)
+
+    def test_nothing_is_released_while_drive_is_down(self):
+        for count in (1, FEW + 1):
+            with self.subTest(count=count):
+                files = self.kept(count)
+                self.emulator.fault("*", times=-1, status=403, reason="forbidden")
+                self.assertEqual(self.release(), 0)
+                self.emulator.clear_faults()
+                self.emulator.fault("*", times=-1, status=503)
+                with patch.object(retry, "BASE_DELAY", 0.01):
+                    self.assertEqual(self.release(), 0)
+                self.assertEqual(files.filtered("store_fname"), files)
+                self.emulator.clear_faults()
+                self.auth._pacing()[1].success()
+                self.release()
+                self.assertFalse(files.filtered("store_fname"))
 
     def test_pinned_stays_local_and_binary(self):
         attachment = self.make_attachment(b"pinned later")
