@@ -2,8 +2,9 @@
 import base64
 import logging
 
+import psycopg2
+
 from odoo import api, models
-from odoo.exceptions import UserError
 from odoo.tools import image_process
 
 from ..utils.constants import THUMBNAIL_SIDES
@@ -50,17 +51,29 @@ class IrAttachment(models.Model):
         return data
 
     def _keep_thumbnails(self):
-        """Make the variants of images that are about to leave this server."""
+        """Make the variants of images that are about to leave this server.
+
+        Whatever is wrong with one of them, the others go.
+        """
         for picture in self.filtered(lambda attachment: attachment._is_picture()):
             attachment = picture.with_prefetch()  # contents one by one
-            if attachment._has_thumbnails():
-                continue
-            if attachment.store_fname:
-                data = attachment._file_read(attachment.store_fname)
-            else:
-                data = attachment.db_datas
-            if data:
-                attachment._make_thumbnails(data)
+            try:
+                attachment._keep_own_thumbnails()
+            except psycopg2.Error:
+                raise  # the transaction is over
+            # anybody can upload anything
+            except Exception as err:  # pylint: disable=broad-except
+                _logger.info("No thumbnail of attachment %s: %s", attachment.id, err)
+
+    def _keep_own_thumbnails(self):
+        if self._has_thumbnails():
+            return
+        if self.store_fname:
+            data = self._file_read(self.store_fname)
+        else:
+            data = self.db_datas
+        if data:
+            self._make_thumbnails(data)
 
     def _is_picture(self):
         kind, _sep, subtype = (self.mimetype or "").partition("/")
@@ -83,7 +96,8 @@ class IrAttachment(models.Model):
         for side in THUMBNAIL_SIDES:
             try:
                 small = image_process(source, size=(side, side), verify_resolution=True)
-            except (UserError, OSError, ValueError) as err:
+            # image libraries raise what they like: bombs, struct.error, MemoryError...
+            except Exception as err:  # pylint: disable=broad-except
                 _logger.info("No thumbnail of attachment %s: %s", self.id, err)
                 return
             variant = base64.b64decode(small)

@@ -1,4 +1,5 @@
 import os
+import struct
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -172,6 +173,32 @@ class TestFaults(FaultCase):
         with self.assertRaisesRegex(Exception, "looks like a copy"):
             self.sync()
         self.assertEqual(self.emulator.count(), 0)
+
+
+class TestPictures(FaultCase):
+    """What anybody can upload stops nothing."""
+
+    def test_picture_that_is_a_bomb(self):
+        size = struct.pack("<HH", 60000, 60000)
+        bomb = b"GIF89a" + size + b"\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00"
+        bomb += size + b"\x00\x02\x02D\x01\x00;"
+        self.config.file_type_ids = [(0, 0, {"extension": "png"})]
+        bad = self.env["ir.attachment"].create(
+            {
+                "name": "x.png",
+                "mimetype": "image/webp",  # a kind that Odoo does not look into
+                "raw": bomb,
+                "res_model": "res.partner",
+                "res_id": self.env.ref("base.main_partner").id,
+            }
+        )
+        rest = self.make_attachments(40)
+        for _night in range(2):
+            self.env["cloud_storage.sync.service"].automatic_sync()
+            self.fresh()
+        self.assertEqual(set((bad | rest).mapped("cloud_sync_status")), {"synced"})
+        self.assertFalse((bad | rest).filtered("store_fname"))
+        self.assertEqual(bad.raw, bomb)
 
 
 class TestResumable(FaultCase):
