@@ -55,10 +55,11 @@ class CloudStorageConfig(models.Model):
 
     def _due_words(self):
         """Which local copies go with the next automatic sync."""
+        where, params = self.env["cloud_storage.sync.service"]._coverage(self)
         self.env.cr.execute(
             "SELECT count(*), COALESCE(sum(file_size), 0) FROM ir_attachment"
-            " WHERE cloud_sync_status = 'synced' AND cloud_auth_id = %s"
-            " AND cloud_keep_local IS NOT TRUE AND " + HERE,
-            (self.auth_id.id or 0,),
+            " WHERE cloud_sync_status = 'synced' AND cloud_auth_id = %%s"
+            " AND cloud_keep_local IS NOT TRUE AND %s AND (%s)" % (HERE, where),
+            [self.auth_id.id or 0] + params,
         )
         return self._amount_words(*self.env.cr.fetchone())

@@ -30,7 +30,14 @@ class CloudStorageSyncService(models.AbstractModel):
 
         :return: bytes that the filestore really gets back
         """
-        return 0 if config.keep_local_days else self._release(ids)
+        if config.keep_local_days:
+            return 0
+        where, params = self._coverage(config)
+        self.env.cr.execute(
+            "SELECT id FROM ir_attachment WHERE id IN %%s AND (%s)" % where,
+            [tuple(ids)] + params,
+        )
+        return self._release([row_id for (row_id,) in self.env.cr.fetchall()])
 
     @api.model
     def _release_due(self, config, box=None):
@@ -88,15 +95,16 @@ class CloudStorageSyncService(models.AbstractModel):
     @api.model
     def _releasable(self, config, condition="", *values, limit=None):
         """The attachments whose local bytes may go as far as their rows tell."""
+        where, params = self._coverage(config)
         self.env.cr.execute(
             "SELECT id, cloud_file_id, cloud_md5, cloud_size_bytes FROM ir_attachment"
             " WHERE cloud_sync_status = 'synced' AND cloud_error_message IS NULL"
             " AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
             " AND cloud_keep_local IS NOT TRUE AND cloud_auth_id = %%s"
             " AND cloud_synced_date"
-            "     <= (now() at time zone 'UTC') - %%s * interval '1 day' %s"
-            " ORDER BY id LIMIT %%s" % condition,
-            (config.auth_id.id, config.keep_local_days) + values + (limit,),
+            "     <= (now() at time zone 'UTC') - %%s * interval '1 day'"
+            " AND (%s) %s ORDER BY id LIMIT %%s" % (where, condition),
+            [config.auth_id.id, config.keep_local_days, *params, *values, limit],
         )
         return [Copy(*row) for row in self.env.cr.fetchall()]
 

@@ -31,10 +31,7 @@ class CloudStorageSyncService(models.AbstractModel):
         clauses = self._content_clauses() + [
             Clause(
                 _("%s is not one of the models to sync, or its record is filtered out"),
-                expression.OR(
-                    [self._rule_domain(rule) for rule in self._active_rules(config)]
-                    or [expression.FALSE_DOMAIN]
-                ),
+                self._rules_domain(config),
             )
         ]
         clauses += self._file_type_clauses(config)
@@ -123,6 +120,29 @@ class CloudStorageSyncService(models.AbstractModel):
             model = self.env[rule.model_name].sudo().with_context(active_test=False)
             domain.append(("res_id", "in", model._search(records)))
         return domain
+
+    @api.model
+    def _rules_domain(self, config):
+        """Attachments that one of the model rules covers."""
+        return expression.OR(
+            [self._rule_domain(rule) for rule in self._active_rules(config)]
+            or [expression.FALSE_DOMAIN]
+        )
+
+    @api.model
+    def _coverage(self, config):
+        """SQL for the attachments that a configuration is about, and its parameters.
+
+        An account may have several: what one of them wants is not for the others' files.
+        """
+        clauses = self._file_type_clauses(config)
+        domain = expression.AND(
+            [self._rules_domain(config)] + [clause.domain for clause in clauses]
+        )
+        attachments = self.env["ir.attachment"].sudo().with_context(active_test=False)
+        attachments.flush()
+        _tables, where, params = attachments._where_calc(domain).get_sql()
+        return where, list(params)
 
     @api.model
     def _file_type_clauses(self, config):

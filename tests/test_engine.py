@@ -238,6 +238,34 @@ class TestRelease(CloudCase):
         self.assertEqual(self.emulator.count("files.list"), 1)
         self.assertLessEqual(self.emulator.count("files.get"), 2)
 
+    def test_release_belongs_to_its_configuration(self):
+        self.config.delete_local_after_sync = False
+        by_model = self.make_attachments(1)
+        by_type = self.make_attachments(1, name="kept.pdf")
+        self.sync()
+        other = self.make_config(
+            self.auth,
+            models=("res.users",),
+            types=("txt",),
+            delete_local_after_sync=True,
+        )
+        self.cr.commit()
+        service = self.env["cloud_storage.sync.service"]
+        service.automatic_sync()
+        self.fresh()
+        self.assertTrue(by_model.store_fname)
+        self.assertTrue(by_type.store_fname)
+        self.assertIn("0 files", other._due_words())
+        other.model_config_ids.model_name = "res.partner"
+        self.cr.commit()
+        self.assertIn("1 files", other._due_words())
+        service.automatic_sync()
+        self.fresh()
+        self.assertFalse(by_model.store_fname)
+        self.assertTrue(by_type.store_fname)
+        self.assertEqual(service._release_now(other, by_type.ids), 0)
+        self.assertTrue(by_type.store_fname)
+
     def test_nothing_is_released_while_drive_is_down(self):
         for count in (1, FEW + 1):
             with self.subTest(count=count):
