@@ -1,7 +1,8 @@
 """The public face of the sync: what buttons, crons and shells call."""
 import contextlib
 
-from odoo import SUPERUSER_ID, api, models
+from odoo import SUPERUSER_ID, _, api, models
+from odoo.exceptions import UserError
 
 from .cloud_storage_sync_run import RunBusyError, TimeBox
 
@@ -19,16 +20,24 @@ class CloudStorageSyncService(models.AbstractModel):
         """Sync now, up to ``limit`` files; commits as it goes.
 
         :param int config_id: id of a ``cloud_storage.config``
-        :param int limit: most files to process
+        :param int limit: most files to process; None for all
         :return: ``synced``, ``errors``, ``skipped``, ``remaining``, ``bytes_uploaded``,
             ``bytes_freed``, ``duration_s``, ``run_ids``
         :rtype: dict
-        :raises UserError: no configuration, or its account can not be used
+        :raises UserError: no configuration, a negative limit, or its account can not be
+            used
         """
         self._check_manager()
         self = self.sudo()  # folders and the like are nobody's
         config = self._config(config_id)
-        run = self._create_run(config, "manual", limit)
+        if limit is False:
+            limit = None  # which is what XML-RPC makes of it
+        if limit is not None and limit < 0:
+            raise UserError(_("The limit of a sync can not be negative: %s.", limit))
+        if limit == 0:
+            none = self.env["cloud_storage.sync.run"]
+            return none._summary(remaining=self._count_candidates(config))
+        run = self._create_run(config, "manual", limit or 0)
         self._work(run, TimeBox(self._request_seconds()))
         return run._summary(remaining=self._count_candidates(config))
 

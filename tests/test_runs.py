@@ -88,6 +88,17 @@ class TestSummary(RunCase):
         self.assertEqual(synced.ids, sorted(files.ids)[:7])
         self.assertEqual(self.sync(limit=100)["synced"], 13)
 
+    def test_limit_of_nothing(self):
+        self.make_attachments(3)
+        summary = self.sync(limit=0)
+        self.assertEqual((summary["synced"], summary["remaining"]), (0, 3))
+        self.assertEqual(summary["run_ids"], [])
+        self.assertFalse(self.drive_files())
+        with self.assertRaisesRegex(UserError, "can not be negative: -1"):
+            self.sync(limit=-1)
+        self.assertFalse(self.drive_files())
+        self.assertEqual(self.sync(limit=None)["synced"], 3)
+
     def test_no_configuration(self):
         with self.assertRaisesRegex(UserError, "no active configuration"):
             self.service.manual_sync(0)
