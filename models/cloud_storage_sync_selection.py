@@ -2,6 +2,8 @@
 from odoo import api, models
 from odoo.osv import expression
 
+from .cloud_storage_sync_rules import WAITING
+
 WINDOW = 1000  # rows that one query looks through
 
 
@@ -52,7 +54,7 @@ class CloudStorageSyncService(models.AbstractModel):
         """The next candidates above ``after_id``, in order of id.
 
         Each model rule looks through a window of rows of its own, found in
-        ``ir_attachment_cloud_todo_idx``; so a call costs the same however large the table
+        ``ir_attachment_cloud_waiting_idx``; so a call costs the same however large the table
         is and whatever the planner believes about the filters.
 
         :return: ``(ids, up_to)``: all candidates up to the id ``up_to`` are among ``ids``;
@@ -84,10 +86,10 @@ class CloudStorageSyncService(models.AbstractModel):
         where, params = self._window_condition(rule, config)
         self.env.cr.execute(
             "WITH rows_ahead AS (SELECT * FROM ir_attachment WHERE res_model = %%s"
-            "  AND cloud_sync_status IN ('local', 'error') AND type = 'binary'"
-            "  AND id > %%s ORDER BY id LIMIT %%s)"
+            "  AND type = 'binary' AND %s AND id > %%s ORDER BY id LIMIT %%s)"
             " SELECT (SELECT max(id) FROM rows_ahead), (SELECT count(*) FROM rows_ahead),"
-            " ARRAY(SELECT id FROM rows_ahead AS ir_attachment WHERE %s)" % where,
+            " ARRAY(SELECT id FROM rows_ahead AS ir_attachment WHERE %s)"
+            % (WAITING, where),
             [rule.model_name, after_id, size] + params,
         )
         end, count, ids = self.env.cr.fetchone()

@@ -195,7 +195,7 @@ class IrAttachment(models.Model):
         """Whether anything but a plain local file was ever recorded."""
         self.ensure_one()
         return bool(
-            self.cloud_sync_status != "local"
+            self.cloud_sync_status not in (False, "local")  # SQL makes rows without
             or self.cloud_file_id
             or self.cloud_reserved_id
         )

@@ -2,13 +2,13 @@
 from odoo import models
 
 from .cloud_storage_sync_measure import UNMEASURED
+from .cloud_storage_sync_rules import WAITING
 
 #: What the engine looks for; none of them holds a row that has nothing to do with it.
 INDEXES = {
-    "ir_attachment_cloud_todo_idx": (
-        "ON ir_attachment (res_model, id)"
-        " WHERE cloud_sync_status IN ('local', 'error') AND type = 'binary'"
-        " AND res_model IS NOT NULL"
+    "ir_attachment_cloud_waiting_idx": (
+        "ON ir_attachment (res_model, id) WHERE type = 'binary'"
+        " AND res_model IS NOT NULL AND " + WAITING
     ),
     "ir_attachment_cloud_unmeasured_idx": (
         "ON ir_attachment (id) WHERE type = 'binary' AND " + UNMEASURED
@@ -83,6 +83,8 @@ class IrAttachment(models.Model):
     def init(self):
         """Create what is missing."""
         super().init()
+        # of a development version, without the rows that have no status
+        self.env.cr.execute("DROP INDEX IF EXISTS ir_attachment_cloud_todo_idx")
         for name, definition in INDEXES.items():
             # names and definitions come from the table above
             self.env.cr.execute(  # pylint: disable=sql-injection

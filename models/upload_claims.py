@@ -9,6 +9,7 @@ from collections import namedtuple
 from psycopg2.extras import execute_values
 
 from ..drive.source import MULTIPART_LIMIT
+from .cloud_storage_sync_rules import WAITING, WAITING_DOMAIN
 from .transaction import retrying
 
 #: First key of the advisory lock under which rows of an account are claimed.
@@ -46,7 +47,7 @@ class Claims:
             left += self.service._candidate_domain(self.config)
         else:
             left += [("id", "in", self._only_ids)]
-            left += [("cloud_sync_status", "in", ("local", "error"))]
+            left += WAITING_DOMAIN
         return self.service._attachments().search_count(left)
 
     def claim(self, client, count):
@@ -111,11 +112,11 @@ class Claims:
         if not ids:
             return set(), []
         self.env.cr.execute(
-            "SELECT %s FROM ir_attachment WHERE id IN %%s"
-            " AND cloud_sync_status IN ('local', 'error')"
+            "SELECT %s FROM ir_attachment WHERE id IN %%s AND %s"
             " AND cloud_run_id IS DISTINCT FROM %%s"  # else it failed in this run
             " AND (file_size IS NOT NULL OR (store_fname IS NULL AND db_datas IS NULL))"
-            " ORDER BY id FOR UPDATE SKIP LOCKED" % ROW_COLUMNS.replace(" ", ", "),
+            " ORDER BY id FOR UPDATE SKIP LOCKED"
+            % (ROW_COLUMNS.replace(" ", ", "), WAITING),
             (tuple(ids), self.run.id),
         )
         rows = [Row(*values) for values in self.env.cr.fetchall()]

@@ -11,7 +11,7 @@ from odoo.tools import mute_logger
 from ..models.cloud_storage_sync_selection import WINDOW
 from .common import CloudCase, make_png
 
-TODO_INDEX = "ir_attachment_cloud_todo_idx"
+TODO_INDEX = "ir_attachment_cloud_waiting_idx"
 
 
 class TestSelection(CloudCase):
@@ -30,8 +30,9 @@ class TestSelection(CloudCase):
         waiting = attachment.cloud_next_attempt or attachment.cloud_sync_status not in (
             "local",
             "error",
+            False,
         )
-        if not waiting:
+        if attachment and not waiting:
             self.assertEqual(walked, attachment not in explained, explained)
         return walked
 
@@ -148,6 +149,21 @@ class TestSelection(CloudCase):
         self.assertFalse(self.goes(attachment))
         attachment.cloud_next_attempt = soon - timedelta(hours=2)
         self.assertTrue(self.goes(attachment))
+
+    def test_rows_without_a_status(self):
+        """As SQL makes them, of an upgrade script for example."""
+        attachments = self.make_attachments(2)
+        attachments.flush()
+        self.cr.execute(
+            "UPDATE ir_attachment SET cloud_sync_status = NULL WHERE id IN %s",
+            (tuple(attachments.ids),),
+        )
+        attachments.invalidate_cache()
+        self.assertTrue(self.goes(attachments[0]))
+        self.assertFalse(attachments[0]._knows_cloud())
+        self.assertTrue(attachments[0].sync_to_cloud())
+        self.assertEqual(self.sync()["synced"], 1)
+        self.assertEqual(attachments.mapped("cloud_sync_status"), ["synced"] * 2)
 
     def test_missing_content_stays(self):
         attachment = self.make_attachment()
@@ -289,7 +305,7 @@ class TestCostOfSelection(CloudCase):
             "INSERT INTO ir_attachment (name, type, res_model, res_id, file_size,"
             " store_fname, cloud_sync_status) SELECT 'f' || i || '.txt', 'binary',"
             " CASE WHEN i %% 20 = 0 THEN 'res.partner' ELSE 'ir.ui.view' END, %s, 10,"
-            " 'aa/none', CASE WHEN i %% 3 = 0 THEN 'synced' ELSE 'local' END"
+            " 'aa/none', CASE i %% 6 WHEN 0 THEN 'synced' WHEN 1 THEN NULL ELSE 'local' END"
             " FROM generate_series(1, 200000) AS i",
             (partner,),
         )
