@@ -335,3 +335,4 @@ class CloudStorageAuth(models.Model):
                     self._amount_words(*held),
                 )
             )
+        self._check_nothing_to_trash()

@@ -1,6 +1,6 @@
 import logging
 
-from odoo import api, fields, models
+from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
@@ -175,3 +175,37 @@ class CloudStorageTrash(models.Model):
             (row_id,),
         )
         return 0
+
+
+class CloudStorageAuth(models.Model):
+    _inherit = "cloud_storage.auth"
+
+    def _check_nothing_to_trash(self):
+        """Deleted attachments' files stay in Drive for ever when their account goes.
+
+        An account that can not be used any more would never be rid of them.
+
+        :raises UserError: Drive is going to learn of some soon
+        """
+        usable = self.filtered(lambda auth: auth._can_still_trash())
+        count = self.env["cloud_storage.trash"].sudo().search_count(
+            [("auth_id", "in", usable.ids), ("drive_file_id", "!=", False)]
+        )
+        if count:
+            raise UserError(
+                _(
+                    "%s files of deleted attachments are still to go to the trash of"
+                    " this account. The next automatic sync does that; delete the"
+                    " account afterwards, or switch Active off first to leave them in"
+                    " Drive.",
+                    count,
+                )
+            )
+
+    def _can_still_trash(self):
+        return (
+            self.is_active
+            and self.state in ("authorized", "expired")
+            and not self._is_foreign_copy()
+            and not self._is_disabled()
+        )

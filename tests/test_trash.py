@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from odoo import fields
+from odoo.exceptions import UserError
 
 from ..models.cloud_storage_sync_run import TimeBox
 from .common_content import ContentCase
@@ -153,6 +154,25 @@ class TestTrash(ContentCase):
         self.cr.execute("UPDATE cloud_storage_trash SET auth_id = 0")
         self.assertEqual(self.process(), 0)
         self.assertFalse(self.queue())
+
+    def test_account_with_files_to_trash_can_not_be_deleted(self):
+        self.in_drive().unlink()
+        self.cr.commit()
+        self.config.unlink()
+        self.cr.commit()
+        with self.assertRaisesRegex(UserError, "1 files of deleted attachments"):
+            self.auth.unlink()
+        self.assertEqual(self.process(), 1)
+        self.assertFalse(self.drive_files())
+        self.assertTrue(self.auth.unlink())
+
+    def test_account_that_is_of_no_use_can_be_deleted(self):
+        self.in_drive().unlink()
+        self.cr.commit()
+        self.config.unlink()
+        self.auth.is_active = False
+        self.cr.commit()
+        self.assertTrue(self.auth.unlink())
 
     def test_upload_session_goes_with_the_row(self):
         attachment = self.make_in("filestore")
