@@ -159,7 +159,7 @@ class TestMigrate(RestoreCase):
         third = self.make_account("third@example.com")
 
         def crash(*_args):
-            raise UserError("the process ended here")
+            raise UserError(third.name)
 
         with patch.object(MigrateRun, "_repoint", crash):
             self.migrate(target_auth_id=third.id)
