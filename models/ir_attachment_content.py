@@ -1,7 +1,7 @@
 """Where the bytes of an attachment come from: this server, a cache, Drive."""
 import os
 
-from odoo import SUPERUSER_ID, _, api, fields, models, tools
+from odoo import _, api, fields, models, tools
 from odoo.exceptions import UserError
 from odoo.tools import config, human_size
 
@@ -14,6 +14,7 @@ from ..drive.errors import (
     RangeError,
 )
 from ..exceptions import CloudFileError
+from ..odoo_bridge import fresh_environment
 from ..utils.shared_cache import MEMORY, shared_disk_cache
 
 MB = 1024 * 1024
@@ -99,18 +100,17 @@ class IrAttachment(models.Model):
         data = super()._file_read(fname)
         if data:  # an empty content has no file
             return data
+        if self._origin != self and self._origin.store_fname != fname:
+            return data  # a virtual record: its values come from a browser
         # this transaction may have begun before the file left
-        with self.env.registry.cursor() as cr:
-            cr.execute(
+        with fresh_environment(self.env) as env:
+            env.cr.execute(
                 "SELECT id FROM ir_attachment WHERE checksum = %s"
                 " AND cloud_file_id IS NOT NULL ORDER BY id LIMIT 1",
                 (os.path.basename(fname),),
             )
-            found = cr.fetchone()
-            if not found:
-                return data
-            now = self.with_env(self.env(cr=cr, user=SUPERUSER_ID))
-            return now.browse(found[0])._cloud_read()
+            found = env.cr.fetchone()
+            return env[self._name].browse(found[0])._cloud_read() if found else data
 
     # -- reading -------------------------------------------------------------------------
 

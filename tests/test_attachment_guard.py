@@ -1,3 +1,4 @@
+import base64
 import xmlrpc.client
 
 from odoo.exceptions import AccessError
@@ -209,3 +210,48 @@ class TestAttachmentGuard(ContentCase):
         answer = self.get("/web/content/%d" % link.id, reader)
         self.assertNotIn(b"secret", answer.content)
         self.assertFalse(link.raw)
+
+    @mute_logger(
+        "odoo.http",
+        "odoo.addons.base.controllers.rpc",
+        "odoo.addons.base.models.ir_attachment",
+    )
+    def test_onchange_with_forged_cloud_fields(self):
+        """A virtual record fetches nothing that its user may not read."""
+        victim = self.victim
+        victim.write({"res_model": "ir.cron", "res_id": 1})
+        sha1 = victim.checksum
+        self.user = self.make_user(
+            "employee", "base.group_user", "base.group_partner_manager"
+        )
+        values = {
+            "name": "x",
+            "cloud_file_id": victim.cloud_file_id,
+            "cloud_md5": victim.cloud_md5,
+            "cloud_size_bytes": victim.cloud_size_bytes,
+            "cloud_auth_id": self.auth.id,
+        }
+        named = dict(values, store_fname="%s/%s" % (sha1[:2], sha1), checksum=sha1)
+        local, remote = self.attachment, self.in_drive(b"of a partner")
+        self.collect(remote)
+        self.forget()
+        for ids in ([], local.ids, remote.ids, victim.ids):
+            for forged in (values, named):
+                with self.subTest(ids=ids, forged=sorted(forged)):
+                    answer = self.onchange(ids, forged)
+                    self.assertNotIn("secret of", answer)
+                    encoded = base64.b64encode(b"secret of somebody else").decode()
+                    self.assertNotIn(encoded, answer)
+        asked = [one["path"] for one in self.emulator.requests("files.media")]
+        self.assertFalse([path for path in asked if victim.cloud_file_id in path])
+
+    def onchange(self, ids, values):
+        """What an onchange answers, or its refusal."""
+        spec = {"cloud_file_id": "1", "raw": "", "datas": ""}
+        try:
+            answer = self.call(
+                "ir.attachment", "onchange", ids, values, "cloud_file_id", spec
+            )
+        except xmlrpc.client.Fault as err:
+            answer = err.faultString
+        return str(answer)

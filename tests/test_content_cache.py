@@ -1,3 +1,4 @@
+import contextlib
 import glob
 import hashlib
 import os
@@ -174,6 +175,44 @@ class TestContentCache(ContentCase):
         os.unlink(self.local_path(other))
         with mute_logger("odoo.addons.base.models.ir_attachment"):
             self.assertEqual(other.raw, b"two of a kind")
+
+    def released(self, content):
+        """An attachment as a transaction sees it that began before it left, and now."""
+        now = self.make_in("filestore", content)
+        self.config.delete_local_after_sync = True
+        self.cr.commit()
+        stack = contextlib.ExitStack()
+        self.addCleanup(stack.close)
+        env = stack.enter_context(self.other_transaction())
+        old = env["ir.attachment"].browse(now.id)
+        self.assertEqual(old.cloud_sync_status, "local")  # its snapshot begins
+        self.sync_elsewhere()
+        with mute_logger("odoo.addons.base.models.ir_attachment"):
+            with self.other_transaction() as other:
+                other["ir.attachment"]._gc_file_store()
+        old.env.cache.invalidate()
+        self.assertFalse(os.path.exists(self.local_path(old)))
+        return old, now
+
+    @mute_logger("odoo.addons.base.models.ir_attachment")
+    def test_transaction_that_began_before_the_file_left(self):
+        old, now = self.released(b"do not lose me")
+        self.assertEqual(old.raw, b"do not lose me")
+        copied = old.copy()
+        old.env.cr.commit()
+        self.fresh()
+        self.assertTrue(now.cloud_file_id)
+        self.assertEqual(copied.with_env(self.env).raw, b"do not lose me")
+
+    @mute_logger("odoo.addons.base.models.ir_attachment")
+    def test_such_a_transaction_reads_nothing_wrong(self):
+        old, _now = self.released(b"do not lose me")
+        self.forget()
+        self.emulator.fault("files.media", times=-1, status=404)
+        for read in (lambda: old.raw, lambda: old.datas, old.copy):
+            old.env.cache.invalidate()
+            with self.assertRaises(CloudFileError):
+                read()
 
     # -- failures ------------------------------------------------------------------------
 

@@ -122,3 +122,16 @@ class TestContentMatrix(ContentCase):
 
 def _text(value):
     return value.decode() if isinstance(value, bytes) else value
+
+    def test_virtual_record(self):
+        """What onchanges work on has the content of the record it stands for."""
+        for place in PLACES:
+            content = b"content in " + place.encode()
+            attachment = self.make_in(place, content)
+            virtual = attachment.new(origin=attachment)
+            sized = virtual.with_context(bin_size=True)
+            with self.subTest(place=place):
+                self.assertEqual(virtual.raw, content)
+                self.assertEqual(base64.b64decode(virtual.datas), content)
+                self.assertTrue(sized.datas)
+                self.assertEqual(attachment.raw, content)
