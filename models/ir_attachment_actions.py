@@ -77,6 +77,7 @@ class IrAttachment(models.Model):
 
         :raises AccessError: the user may not write one of them
         """
+        self._check_may_move()
         files = self.filtered(lambda a: a.sudo().cloud_file_id)
         if not files:
             raise UserError(_("None of these files is in the cloud."))
@@ -96,8 +97,11 @@ class IrAttachment(models.Model):
         )
 
     def action_cloud_keep_local(self):
-        """Pin these attachments: they never go to the cloud; those there come back."""
-        self.check("write")
+        """Pin these attachments: they never go to the cloud; those there come back.
+
+        :raises AccessError: the user may not write one of them
+        """
+        self._check_may_move()
         there = self.filtered(lambda a: a.sudo().cloud_file_id)
         (self - there).write({"cloud_keep_local": True})
         return there and there.action_cloud_restore()
