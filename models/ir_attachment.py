@@ -1,4 +1,6 @@
 """Attachments in the cloud: their fields, and what happens to them in Odoo."""
+import os
+
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import AccessError
 
@@ -34,6 +36,9 @@ CLOUD_FIELDS = [
 #: What an attachment is that never left.
 LOCAL = dict(dict.fromkeys(CLOUD_FIELDS, False), cloud_sync_status="local")
 del LOCAL["cloud_upload_session"]
+
+#: Writing one of these is new content.
+CONTENT = {"raw", "datas", "db_datas"}
 
 #: Fetching these along with the other fields would cost every local attachment time.
 SELDOM_READ = {"copy": False, "readonly": True, "prefetch": False}
@@ -126,27 +131,35 @@ class IrAttachment(models.Model):
 
     def write(self, vals):
         self._check_cloud_fields(vals)
-        if vals.get("type") == "binary" and "url" not in vals:
-            links = self.filtered(lambda a: a.sudo()._has_proxy_url())
-            if links:
-                others = (self - links).write(vals) if self - links else True
-                return all([others] + [a.write(a._as_file(vals)) for a in links])
-        result = super().write(vals)
+        links = self._links_to_write(vals)
+        result = super(IrAttachment, self - links if links else self).write(vals)
+        for link in links:
+            result = super(IrAttachment, link).write(link._link_values(vals))
         if "cloud_keep_local" in vals:
             self._apply_pin()
         if "db_datas" in vals:
             self._forget_cloud()
         return result
 
-    def _as_file(self, vals):
-        """What is to be written to a link of ours to make it a file, as Odoo's form does.
+    def _links_to_write(self, vals):
+        """Links of ours whose type or address somebody writes."""
+        if vals.keys().isdisjoint(("type", "url")) or "cloud_file_id" in vals:
+            return self.browse()
+        return self.browse(self.sudo().filtered(lambda a: a._has_proxy_url()).ids)
 
-        With its content, or one that is here already, it becomes one; without any it
-        stays what it is.
+    def _link_values(self, vals):
+        """Type and address of a cloud file follow from where its bytes are.
+
+        Odoo's form writes "File" instead of "URL" together with a file, or alone.
         """
-        if self.sudo()._has_local_bytes() or vals.keys() & {"raw", "datas", "db_datas"}:
-            return dict(vals, url=False)
-        return {name: value for name, value in vals.items() if name != "type"}
+        link = self.sudo()
+        is_new = not CONTENT.isdisjoint(vals)
+        if link.cloud_file_id and not is_new and not link._has_local_bytes():
+            return {name: vals[name] for name in vals.keys() - {"type", "url"}}
+        is_file = is_new or vals.get("type") == "binary"
+        if is_file and vals.get("url") in (None, False, link.url):
+            return dict(vals, type="binary", url=False)
+        return dict(vals)
 
     @api.model
     def _check_cloud_fields(self, names):
@@ -182,7 +195,8 @@ class IrAttachment(models.Model):
         original = self.sudo()
         if original._is_proxy_link():
             default = dict({"type": "binary", "url": False}, **default)
-        if original.cloud_file_id and not default.keys() & {"raw", "datas", "db_datas"}:
+        missing = original.cloud_file_id or original._is_file_missing()
+        if default.keys().isdisjoint(CONTENT) and missing:
             # as Odoo 15 does; 14 copies the name of a file that may not be here
             default["raw"] = self.raw
         return super().copy_data(default)
@@ -190,6 +204,11 @@ class IrAttachment(models.Model):
     def _has_local_bytes(self):
         self.ensure_one()
         return bool(self.store_fname or self.db_datas)
+
+    def _is_file_missing(self):
+        """Whether the row names a file that the filestore does not have."""
+        fname = self.store_fname
+        return bool(fname and not os.path.exists(self._full_path(fname)))
 
     def _knows_cloud(self):
         """Whether anything but a plain local file was ever recorded."""

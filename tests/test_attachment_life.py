@@ -1,7 +1,13 @@
+import base64
 import contextlib
+import os
+import time
+import uuid
 
 from odoo.exceptions import AccessError, UserError
+from odoo.tools import mute_logger
 
+from ..models.ir_attachment_restore import PARTS
 from .common_content import ContentCase
 
 
@@ -69,6 +75,70 @@ class TestAttachmentLife(ContentCase):
         self.assertEqual(attachment.cloud_sync_status, "local")
         self.assertFalse(attachment.cloud_error_message)
         self.assertFalse(attachment.cloud_attempts)
+
+    def row(self, attachment):
+        """Type and address as they are in the database."""
+        attachment.flush()
+        self.cr.execute(
+            "SELECT type, url FROM ir_attachment WHERE id = %s", (attachment.id,)
+        )
+        return self.cr.fetchone()
+
+    def test_new_content_with_its_type(self):
+        """As Odoo's form writes it: from URL to File, and a file."""
+        employee = self.make_user(
+            "employee", "base.group_user", "base.group_partner_manager"
+        )
+        new = base64.b64encode(b"new")
+        for user in (self.env.user, employee):
+            for place in ("drive", "both"):
+                for vals in ({"datas": new}, {"raw": b"new"}):
+                    with self.subTest(user=user.name, place=place, vals=vals):
+                        attachment = self.make_in(place)
+                        mine = attachment.with_user(user)
+                        mine.write(dict(vals, type="binary"))
+                        self.assertEqual(self.row(attachment), ("binary", None))
+                        self.assertEqual(attachment.cloud_sync_status, "local")
+                        self.assertEqual(attachment.raw, b"new")
+        self.process()
+        self.assertFalse(self.drive_files())
+
+    def test_new_content_with_type_and_address(self):
+        """As somebody writes it who sends the whole record back."""
+        attachment = self.in_drive()
+        vals = attachment.read(["type", "url"])[0]
+        attachment.write({"type": vals["type"], "url": vals["url"], "raw": b"new"})
+        self.assertEqual(self.row(attachment), ("binary", None))
+        self.assertEqual(attachment.raw, b"new")
+
+    def test_type_and_address_of_what_is_only_in_drive(self):
+        """They follow from where the bytes are."""
+        employee = self.make_user(
+            "employee", "base.group_user", "base.group_partner_manager"
+        )
+        for vals in (
+            {"type": "binary"},
+            {"type": "binary", "url": False},
+            {"url": "https://example.com"},
+        ):
+            for user in (self.env.user, employee):
+                with self.subTest(vals=vals, user=user.name):
+                    attachment = self.in_drive(b"only there")
+                    other = self.make_in("filestore", b"another")
+                    # Odoo itself lets no employee give a file an address
+                    both = attachment + other if "type" in vals else attachment
+                    both.with_user(user).write(dict(vals, description="seen"))
+                    self.assertEqual(self.row(attachment), ("url", attachment.url))
+                    self.assertIn("/cloud_storage/file/%d" % attachment.id, attachment.url)
+                    self.assertEqual(set(both.mapped("description")), {"seen"})
+                    self.assertEqual((other.type, other.url), ("binary", False))
+                    self.assertEqual(attachment.raw, b"only there")
+
+    def test_type_of_what_is_in_both_places(self):
+        attachment = self.make_in("both", b"here too")
+        attachment.write({"type": "binary"})
+        self.assertEqual(self.row(attachment), ("binary", None))
+        self.assertEqual(attachment.cloud_sync_status, "synced")
 
     # -- rollback ------------------------------------------------------------------------
 
@@ -189,6 +259,117 @@ class TestAttachmentLife(ContentCase):
         self.cr.rollback()
         self.assertFalse(attachment.store_fname)
 
+    def damaged(self, content):
+        """An attachment in both places whose local file was cut short."""
+        attachment = self.make_in("both", content)
+        with open(self.local_path(attachment), "r+b") as file:
+            file.truncate(10)
+        return attachment
+
+    def test_restore_replaces_a_damaged_local_file(self):
+        for storage in ("file", "db"):
+            with self.subTest(storage=storage):
+                content = uuid.uuid4().bytes * 100
+                attachment = self.damaged(content)
+                parameters = self.env["ir.config_parameter"]
+                parameters.set_param("ir_attachment.location", storage)
+                self.assertTrue(attachment.restore_from_cloud())
+                parameters.set_param("ir_attachment.location", "file")
+                self.collect(attachment)
+                self.forget()
+                self.assertEqual(bool(attachment.db_datas), storage == "db")
+                self.assertEqual(attachment.raw, content)
+                self.assertEqual(self.downloads(), 0)
+
+    def test_restore_leaves_a_sound_local_file_alone(self):
+        for place in ("filestore", "database"):
+            attachment = self.make_in(place, place.encode())
+            self.assertTrue(attachment.sync_to_cloud(), self.why(attachment))
+            self.forget()
+            self.assertTrue(attachment.restore_from_cloud())
+            self.assertEqual(self.downloads(), 0)
+            self.assertEqual(attachment.raw, place.encode())
+
+    def test_damaged_local_file_is_replaced_before_drive_lets_go(self):
+        content = uuid.uuid4().bytes * 100
+        attachment = self.damaged(content)
+        service = self.env["cloud_storage.sync.service"]
+        run = service._create_run(
+            self.config, "restore", ids=attachment.ids, trash=True
+        )
+        service.automatic_sync()
+        self.forget()
+        self.assertEqual((run.state, run.total_success), ("done", 1), run.message)
+        self.process()
+        self.forget()
+        self.assertFalse(self.drive_files())
+        self.assertEqual(attachment.raw, content)
+
+    def test_drive_keeps_what_could_not_be_restored(self):
+        attachment = self.damaged(uuid.uuid4().bytes * 100)
+        drive_id = attachment.cloud_file_id
+        self.emulator.edit_file(drive_id, content=b"changed")
+        service = self.env["cloud_storage.sync.service"]
+        run = service._create_run(
+            self.config, "restore", ids=attachment.ids, trash=True
+        )
+        service.automatic_sync()
+        self.forget()
+        self.assertEqual(run.total_errors, 1)
+        self.process()
+        self.assertEqual(attachment.cloud_file_id, drive_id)
+        self.assertFalse(self.drive_file(drive_id)["trashed"])
+
+    @mute_logger("odoo.addons.base.models.ir_attachment")
+    def test_garbage_collection_while_a_restore_downloads(self):
+        attachment = self.in_drive(b"slowly" * 1000)
+        self.collect(attachment)
+        self.emulator.fault("files.media", delay_ms=3000)
+        with self.in_thread(self.restore_elsewhere, attachment.id) as restored:
+            self.wait_for(self.parts)
+            self.collect(attachment)
+            self.assertFalse(restored.done(), "the collection came too late")
+        self.fresh()
+        self.forget()
+        self.assertEqual(attachment.raw, b"slowly" * 1000)
+        self.assertEqual(self.downloads(), 0)
+        self.assertEqual(self.parts(), [])
+
+    def restore_elsewhere(self, attachment_id):
+        """As another worker does it."""
+        with self.other_transaction() as env:
+            env["ir.attachment"].browse(attachment_id).restore_from_cloud()
+            env.cr.commit()
+
+    def parts(self):
+        """What restores began to write."""
+        path = self.env["ir.attachment"]._full_path(PARTS)
+        return os.listdir(path) if os.path.isdir(path) else []
+
+    def test_failed_restore_leaves_no_part(self):
+        attachment = self.in_drive(b"right")
+        self.emulator.edit_file(attachment.cloud_file_id, content=b"wrong")
+        with self.assertRaises(UserError):
+            attachment.restore_from_cloud()
+        self.assertEqual(self.parts(), [])
+
+    def test_parts_of_a_crash_are_swept(self):
+        path = self.env["ir.attachment"]._full_path(PARTS)
+        os.makedirs(path, exist_ok=True)
+        for name, age in (("old", 3 * 86400), ("running", 0)):
+            with open(os.path.join(path, name), "wb") as part:
+                part.write(b"half a file")
+            self.addCleanup(self.drop_part, part.name)
+            then = time.time() - age
+            os.utime(part.name, (then, then))
+        self.env["ir.attachment"]._gc_cloud_parts()
+        self.assertEqual(self.parts(), ["running"])
+
+    def drop_part(self, path):
+        """Remove a file that may be there."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
     # -- who may -------------------------------------------------------------------------
 
     def test_who_may_write_may_move(self):
@@ -210,6 +391,49 @@ class TestAttachmentLife(ContentCase):
         self.assertEqual(attachment.with_user(reader).raw, b"of a partner")
         self.assertTrue(attachment.with_user(writer).restore_from_cloud())
         self.assertTrue(attachment.store_fname)
+
+    def test_record_rules_hold_for_moves(self):
+        self.env["ir.rule"].create(
+            {
+                "name": "frozen files",
+                "model_id": self.env.ref("base.model_ir_attachment").id,
+                "domain_force": "[('name', '!=', 'frozen.txt')]",
+                "perm_read": False,
+                "perm_create": False,
+                "perm_unlink": False,
+            }
+        )
+        self.addCleanup(self.drop_rule)
+        user = self.make_user(
+            "employee",
+            "base.group_user",
+            "base.group_partner_manager",
+            "cloud_storage.group_cloud_storage_manager",
+        )
+        there = self.in_drive(name="frozen.txt") + self.in_drive(name="frozen.txt")
+        here = self.make_in("filestore", name="frozen.txt")
+        self.cr.commit()
+        for method in (
+            "restore_from_cloud",
+            "action_cloud_restore",
+            "action_cloud_keep_local",
+            "action_cloud_unpin",
+            "sync_to_cloud",
+            "action_cloud_sync",
+            "action_cloud_ask_sync",
+            "_retry_cloud_sync",
+        ):
+            for files in (there, there[0], here):
+                if files == here and method == "action_cloud_restore":
+                    continue
+                with self.subTest(method), self.assertRaises(AccessError):
+                    getattr(files.with_user(user), method)()
+
+    def drop_rule(self):
+        """Let everybody write again."""
+        self.cr.rollback()
+        self.env["ir.rule"].search([("name", "=", "frozen files")]).unlink()
+        self.cr.commit()
 
     def test_on_many(self):
         good = self.make_in("filestore") + self.make_in("filestore")
