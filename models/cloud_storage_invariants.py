@@ -30,6 +30,11 @@ ROW_RULES = [
         "is pinned and here, and a link all the same",
     ),
     (
+        3,
+        "type = 'binary' AND url = '/cloud_storage/file/' || id AND " + HERE,
+        "is a local file and has the address of a link to the proxy",
+    ),
+    (
         4,
         "cloud_file_id IS NULL AND type = 'url' AND url = '/cloud_storage/file/' || id",
         "is a link to the proxy without a file in Drive",

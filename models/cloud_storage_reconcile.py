@@ -37,6 +37,11 @@ LINK_RULES = [
         " AND (a.cloud_keep_local OR a.cloud_auth_id IN %(plain)s)",
         "type = 'binary', url = NULL",
     ),
+    (  # here and a file, and yet with the address of a link
+        "a.type = 'binary' AND a.url = '/cloud_storage/file/' || a.id"
+        " AND (a.store_fname IS NOT NULL OR a.db_datas IS NOT NULL)",
+        "url = NULL",
+    ),
     (  # here as well, and no link though the configuration wants one
         "a.cloud_file_id IS NOT NULL AND a.cloud_sync_status = 'synced'"
         " AND a.type = 'binary' AND a.cloud_keep_local IS NOT TRUE"

@@ -8,6 +8,13 @@ BROKEN_ROWS = [
     (3, False, "type = 'binary'"),
     (3, False, "url = '/cloud_storage/file/1'"),
     (3, True, "cloud_keep_local = TRUE, type = 'url'"),
+    (3, True, "type = 'binary', url = '/cloud_storage/file/' || id"),
+    (
+        3,
+        True,
+        "type = 'binary', url = '/cloud_storage/file/' || id, cloud_file_id = NULL,"
+        " cloud_sync_status = 'local'",
+    ),
     (4, True, "cloud_file_id = NULL, cloud_sync_status = 'local'"),
     (4, True, "cloud_file_id = NULL, type = 'binary', url = NULL"),
     (7, True, "res_model = NULL"),
@@ -28,6 +35,13 @@ class TestInvariants(ReconcileCase):
         self.synced(2)
         self.synced(2, keep=False)
         self.make_attachments(2)
+        self.assertEqual(self.check(), [])
+
+    def test_links_of_persons_are_well(self):
+        file = self.synced()
+        self.env["ir.attachment"].create(
+            {"name": "see there", "type": "url", "url": file.url}
+        )
         self.assertEqual(self.check(), [])
 
     def test_reads_only(self):

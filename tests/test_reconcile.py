@@ -265,6 +265,26 @@ class TestReconcileRows(ReconcileCase):
         self.assertEqual(self.reconcile()["fixed"], 1)
         self.assertEqual((file.type, file.cloud_sync_status), ("binary", "local"))
 
+    def test_link_that_a_person_made(self):
+        file = self.synced(keep=False)
+        link = self.env["ir.attachment"].create(
+            {"name": "see there", "type": "url", "url": file.url}
+        )
+        self.assertEqual(self.reconcile()["fixed"], 0)
+        self.assertEqual((link.type, link.url), ("url", file.url))
+        self.assertAllWell()
+
+    def test_local_file_with_the_address_of_a_link(self):
+        self.config.replace_local_with_cloud = False
+        file = self.synced()
+        self.cr.execute(
+            "UPDATE ir_attachment SET url = '/cloud_storage/file/' || id WHERE id = %s",
+            (file.id,),
+        )
+        self.assertEqual(self.reconcile()["fixed"], 1)
+        self.assertEqual((file.type, file.url), ("binary", False))
+        self.assertAllWell()
+
     def test_switch_of_the_configuration_is_followed(self):
         file = self.synced()
         self.assertEqual(file.type, "url")
