@@ -50,13 +50,30 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _remote_domain(self):
-        """Files whose bytes are only in Drive."""
+        """Files whose bytes are only in Drive, those that the filestore lost included."""
         return [
+            "|",
+            ("id", "in", self._lost_ids()),
             "&",
             "&",
             ("store_fname", "=", False),
             ("db_datas", "=", False),
             ("cloud_size_bytes", ">", 0),
+        ]
+
+    @api.model
+    def _lost_ids(self):
+        """Attachments in the cloud whose row names a local file that is not there."""
+        attachments = self.env["ir.attachment"]
+        attachments.flush()
+        return [
+            number
+            for number, fname in self._rows(
+                "id, store_fname",
+                "cloud_file_id IS NOT NULL AND cloud_size_bytes > 0"
+                " AND store_fname IS NOT NULL",
+            )
+            if not os.path.exists(attachments._full_path(fname))
         ]
 
     @api.model

@@ -8,9 +8,14 @@ from .transaction import retrying
 class RestoreRun(AttachmentRun):
     """Restore the attachments of a selection."""
 
+    def __init__(self, service, run, box):
+        super().__init__(service, run, box)
+        # once: it looks at every local file
+        self._domain = self.service._restore_domain(self.params)
+
     def domain(self):
-        """Those that are not restored yet."""
-        return self.service._restore_domain(self.params)
+        """Those that were not restored when the run began."""
+        return self._domain
 
     def treat(self, attachment_id):
         """Bring the bytes back, then let go of the copy in Drive when asked to."""

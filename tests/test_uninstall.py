@@ -90,6 +90,39 @@ class TestUninstall(RestoreCase):
         with self.assertRaisesRegex(UserError, "Restore all"):
             uninstall_hook(self.cr, self.registry)
 
+    def test_files_that_the_filestore_lost(self):
+        """They live only in Drive too, and come back with all others."""
+        file = self.synced(keep=True)
+        content, module = file.raw, self.env.ref("base.module_cloud_storage")
+        file.restore_from_cloud()  # pinned: only the lost file is a reason to restore
+        self.cr.commit()
+        module.button_uninstall()
+        self.cr.rollback()
+        os.unlink(self.local_path(file))
+        with self.assertRaisesRegex(RedirectWarning, "1 files"):
+            module.button_uninstall()
+        with self.assertRaisesRegex(UserError, "1 files"):
+            uninstall_hook(self.cr, self.registry)
+        wizard = self.wizard(mode="all")
+        wizard.action_preview()
+        self.assertEqual((wizard.file_count, wizard.total_size), (1, len(content)))
+        self.confirm(wizard)
+        self.assertRestored(file, content)
+        module.button_uninstall()
+        self.cr.rollback()
+
+    def test_links_of_persons_stay(self):
+        file = self.synced(keep=True)
+        link = self.env["ir.attachment"].create(
+            {"name": "see there", "type": "url", "url": file.url}
+        )
+        link.flush()
+        uninstall_hook(self.cr, self.registry)
+        self.env.cache.invalidate()
+        self.assertEqual((link.type, link.url), ("url", "/cloud_storage/file/%d" % file.id))
+        self.assertEqual((file.type, file.url), ("binary", False))
+        self.cr.rollback()
+
     def test_allowed_while_the_bytes_are_here(self):
         self.synced(keep=True)
         self.env.ref("base.module_cloud_storage").button_uninstall()
