@@ -45,6 +45,7 @@ class IrAttachment(models.Model):
                 )
             else:
                 self._download_to_filestore()
+        self._flush_to_disk()
         vals = {"cloud_keep_local": True}
         if self._has_proxy_url():
             vals.update(type="binary", url=False)
@@ -58,7 +59,20 @@ class IrAttachment(models.Model):
         if self.store_fname:
             path = self._full_path(self.store_fname)
             return (os.path.getsize(path), digest_of_file(path)) == (size, md5)
-        return hashlib.md5(self.db_datas).hexdigest() == md5
+        plain = self.with_context(bin_size=False, bin_size_db_datas=False)
+        return hashlib.md5(plain.db_datas).hexdigest() == md5
+
+    def _flush_to_disk(self):
+        """A power cut after this takes nothing: the copy in Drive may go."""
+        if not self.store_fname or not int(self.cloud_size_bytes):
+            return
+        path = self._full_path(self.store_fname)
+        for name in (path, os.path.dirname(path)):  # the bytes, and their name
+            handle = os.open(name, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
     def _is_on_server(self):
         """Whether the bytes are really here; a row may name a file that is lost."""
@@ -85,8 +99,6 @@ class IrAttachment(models.Model):
         try:
             with open(part, "wb") as target:
                 self._download_into(target)
-                target.flush()
-                os.fsync(target.fileno())  # the copy in Drive may go after this
             # rows of very old versions have no checksum
             checksum = self.checksum or digest_of_file(part, hashlib.sha1)
             fname = "%s/%s" % (checksum[:2], checksum)
