@@ -29,9 +29,21 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _count_candidates(self, config):
-        return self._attachments().search_count(
-            [("id", "!=", 0)] + self._candidate_domain(config)
+        return self._count_attachments(self._candidate_domain(config))
+
+    @api.model
+    def _count_attachments(self, domain):
+        """How many attachments a domain means, counted by PostgreSQL.
+
+        Odoo's ``search_count`` on attachments fetches every id, to count those.
+        """
+        attachments = self._attachments()
+        attachments.flush()
+        tables, where, params = attachments._where_calc(domain).get_sql()
+        self.env.cr.execute(  # pylint: disable=sql-injection
+            "SELECT count(*) FROM %s WHERE %s" % (tables, where or "TRUE"), params
         )
+        return self.env.cr.fetchone()[0]
 
     @api.model
     def _reasons_to_stay(self, attachments, config):
@@ -122,8 +134,8 @@ class CloudStorageSyncService(models.AbstractModel):
     @api.model
     def _count_states(self, config):
         """Files per state for the counters of a configuration."""
-        domain = [("cloud_auth_id", "=", config.auth_id.id), ("id", "!=", 0)]
-        count = self._attachments().search_count
+        domain = [("cloud_auth_id", "=", config.auth_id.id)]
+        count = self._count_attachments
         rules = [
             [
                 ("res_model", "=", rule.model_name),
@@ -136,8 +148,6 @@ class CloudStorageSyncService(models.AbstractModel):
             "pending": self._count_candidates(config),
             "synced": count(domain + [("cloud_sync_status", "=", "synced")]),
             "errors": count(
-                expression.AND(
-                    [[("id", "!=", 0), ("cloud_sync_status", "=", "error")], covered]
-                )
+                expression.AND([[("cloud_sync_status", "=", "error")], covered])
             ),
         }

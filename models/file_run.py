@@ -140,7 +140,7 @@ class AttachmentRun(FileRun):
 
     def total(self):
         """How many are left."""
-        return self.service._attachments().search_count(self._rest())
+        return self.service._count_attachments(self._rest())
 
     def _rest(self):
         return [("id", ">", self.run.last_id)] + self.domain()

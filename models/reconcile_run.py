@@ -66,9 +66,7 @@ class ReconcileRun(FileRun):
 
     def total(self):
         """Attachments that are in this account."""
-        return self.service._attachments().search_count(
-            [("id", "!=", 0), ("cloud_auth_id", "=", self.auth.id)]
-        )
+        return self.service._count_attachments([("cloud_auth_id", "=", self.auth.id)])
 
     def work(self):
         """Compare and mend.

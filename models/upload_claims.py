@@ -48,7 +48,7 @@ class Claims:
         else:
             left += [("id", "in", self._only_ids)]
             left += WAITING_DOMAIN
-        return self.service._attachments().search_count(left)
+        return self.service._count_attachments(left)
 
     def claim(self, client, count):
         """Take the next rows and commit.
