@@ -64,7 +64,7 @@ class CloudStorageAuth(models.Model):
         self._check_may_write() if write else self._check_enabled()
         auth = self.sudo()
         if write and not auth.is_active:
-            # what lives there can still be read, restored and migrated away
+            # what lives there can still be read and restored
             raise UserError(
                 _("The account %s is not active: nothing is sent to it.", auth.name)
             )
