@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists
 
 from .models.ir_attachment_restore import PARTS
+from .models.ir_attachment_schema import INDEXES
 from .models.ir_module_module import count_remote_files
 
 PARAMETERS = "cloud_storage.%"
@@ -53,6 +54,11 @@ def uninstall_hook(cr, registry):
     shutil.rmtree(attachments._full_path(PARTS), ignore_errors=True)
     cr.execute("DROP FUNCTION IF EXISTS cloud_storage_queue_trash() CASCADE")
     cr.execute("DROP FUNCTION IF EXISTS cloud_storage_wake_cron() CASCADE")
+    for name in INDEXES:  # some are on columns of Odoo, and would stay
+        # names come from that table
+        cr.execute(  # pylint: disable=sql-injection
+            "DROP INDEX IF EXISTS %s" % name
+        )
     cr.execute(
         "UPDATE ir_attachment SET type = 'binary', url = NULL"
         " WHERE type = 'url' AND (url = '/cloud_storage/file/' || id"

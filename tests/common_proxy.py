@@ -146,7 +146,8 @@ class ProxyCase(CloudCase):
         self.cr.commit()
 
     def cached_files(self):
-        """Names of the entries of the disk cache."""
+        """Names of the entries of the disk cache, once all requests have ended."""
+        self._settle()  # what was begun goes with the request
         return [
             name
             for _path, _folders, names in os.walk(self.cache()._layout.base)

@@ -435,12 +435,15 @@ class TestCopiedDatabase(TokenCase):
         self.assertFalse(self.auth.token_set)
         self.assertEqual(self.auth.database_uuid, "11111111-of-the-original")
 
-    def test_consent_is_a_confirmation(self):
+    def test_consent_is_no_confirmation(self):
+        """Whoever tries a copy out logs in as well: the original's files stay safe."""
         self.auth.redirect_uri = self.redirect_uri
         session = self.login(self.make_manager())
         address = self.emulator.consent(self.begin(session, self.auth))
         self.assertEqual(self.follow(session, address).status_code, 200)
-        self.assertEqual(self.fresh(self.auth).health, "authorized")
+        self.assertEqual(self.fresh(self.auth).health, "copy")
+        with self.assertRaisesRegex(UserError, "looks like a copy"):
+            self.auth._drive_client(write=True)
 
     def test_a_user_can_not_confirm(self):
         execute = self.rpc(
