@@ -119,10 +119,6 @@ class TestContentMatrix(ContentCase):
             self.assertFalse(attachment._has_local_bytes())
             self.assertEqual(attachment.read(fields), before)
 
-
-def _text(value):
-    return value.decode() if isinstance(value, bytes) else value
-
     def test_virtual_record(self):
         """What onchanges work on has the content of the record it stands for."""
         for place in PLACES:
@@ -135,3 +131,7 @@ def _text(value):
                 self.assertEqual(base64.b64decode(virtual.datas), content)
                 self.assertTrue(sized.datas)
                 self.assertEqual(attachment.raw, content)
+
+
+def _text(value):
+    return value.decode() if isinstance(value, bytes) else value
