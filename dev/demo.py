@@ -3,7 +3,7 @@ import base64
 import hashlib
 import time
 
-from . import demo_files, odoo
+from . import demo_files, odoo, shell
 from .emulator import drive_emulator
 from .rpc import OdooError, OdooSession
 from .sandbox import sandbox
@@ -25,6 +25,17 @@ Cloud Storage >
   Operations > Attachments         open a file, its bytes come from Drive
 The Drive emulator is at %(drive)s, Odoo's log in %(log)s
 Ctrl-C ends everything."""
+ENDPOINTS = {
+    "google_auth_uri": "/o/oauth2/v2/auth",
+    "google_token_uri": "/token",
+    "google_revoke_uri": "/revoke",
+    "google_api_root": "/",
+}
+POINT = """
+for name, url in given["urls"].items():
+    env["ir.config_parameter"].set_param("cloud_storage." + name, url)
+env.cr.commit()
+"""
 
 
 def run(python, stop, faults):
@@ -38,6 +49,7 @@ def run(python, stop, faults):
     with sandbox(python) as box, drive_emulator() as emulator:
         box.create_database(DATABASE)
         box.install_addon(DATABASE)
+        point_to_emulator(box, DATABASE, emulator)
         with odoo.Server(box, DATABASE, ODOO_PORT) as server:
             demo = Demo(server.url, emulator)
             demo.show(faults)
@@ -47,6 +59,13 @@ def run(python, stop, faults):
             while server.process.poll() is None:
                 time.sleep(0.5)
             raise Trouble("Odoo ended by itself, see %s" % box.log)
+
+
+def point_to_emulator(box, database, emulator):
+    """Set the endpoints, whose defaults are Google's: on the server, nobody else may."""
+    step("pointing Odoo to the emulator")
+    urls = {name: emulator.url + path for name, path in ENDPOINTS.items()}
+    shell.run(box, database, POINT, urls=urls)
 
 
 class Demo:
@@ -69,7 +88,6 @@ class Demo:
         :raises Trouble: as soon as something is not as it should be
         """
         self.session.login(DATABASE, LOGIN, PASSWORD)
-        self.point_to_emulator()
         config = self.configure(self.authorize())
         self.attach(demo_files.samples())
         if faults:
@@ -80,22 +98,6 @@ class Demo:
         self.read_back()
         self.check_invariants()
         self.report(objects, reasons)
-
-    def point_to_emulator(self):
-        """Set the endpoints, whose defaults are Google's."""
-        paths = {
-            "google_auth_uri": "/o/oauth2/v2/auth",
-            "google_token_uri": "/token",
-            "google_revoke_uri": "/revoke",
-            "google_api_root": "/",
-        }
-        for name, path in paths.items():
-            self.call(
-                "ir.config_parameter",
-                "set_param",
-                "cloud_storage." + name,
-                self.emulator.url + path,
-            )
 
     def authorize(self):
         """Create an account and go through the whole OAuth round trip.

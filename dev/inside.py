@@ -30,6 +30,7 @@ def run_odoo(_chosen):
     with sandbox(PYTHON) as box, drive_emulator() as emulator:
         box.create_database(DATABASE)
         box.install_addon(DATABASE)
+        demo.point_to_emulator(box, DATABASE, emulator)
         with Server(box, DATABASE, ODOO_PORT) as server:
             step("Odoo: %s (admin / admin), log: %s", server.url, box.log)
             step("Drive emulator: %s", emulator.url)
@@ -44,6 +45,7 @@ def run_shell(_chosen):
     with sandbox(PYTHON) as box, drive_emulator() as emulator:
         box.create_database(DATABASE)
         box.install_addon(DATABASE)
+        demo.point_to_emulator(box, DATABASE, emulator)
         step("Drive emulator: %s", emulator.url)
         # the name of a command has to come before every option
         command = [box.python, box.tree.program, "shell", "-c", box.config]

@@ -5,7 +5,7 @@ import sys
 import time
 
 from . import odoo, paths, processes
-from .demo import DATABASE, SERVICE, Demo
+from .demo import DATABASE, SERVICE, Demo, point_to_emulator
 from .demo_files import samples
 from .devtools import Chromium
 from .emulator import drive_emulator
@@ -159,7 +159,6 @@ def prepare(demo):
 
     :return: id of the configuration
     """
-    demo.point_to_emulator()
     config = demo.configure(demo.authorize())
     demo.attach(samples())
     return config
@@ -189,6 +188,7 @@ def main():
     with sandbox(pathlib.Path(sys.executable)) as box, drive_emulator() as emulator:
         box.create_database(DATABASE)
         box.install_addon(DATABASE)
+        point_to_emulator(box, DATABASE, emulator)
         with odoo.Server(box, DATABASE) as server, Chromium() as page:
             demo = Demo(server.url, emulator)
             demo.session.login(DATABASE, "admin", "admin")
