@@ -108,6 +108,8 @@ class TestBrowser(BrowserCase):
         self.make_attachment(name="contract.txt")
         self.sync()
         self.open("/web", self.manager)
+        self.see(".o_view_controller")
+        self.settle()
         self.click(".o_navbar_apps_menu button, .o_menu_apps > li > a")
         self.click(".o_app", "Cloud Storage")
         self.click(".o_menu_sections button, .o_menu_sections > li > a", "Operations")

@@ -21,6 +21,7 @@ class TestAccess(BrowserCase):
         self.assertNoButtons(
             "action_sync", "action_test_connection", "action_setup", "action_stop"
         )
+        self.settle()
         self.click(APPS)
         self.click(".o_app", "Cloud Storage")
         self.see(SECTIONS, "Operations")
