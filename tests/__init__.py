@@ -1,7 +1,6 @@
 from . import (
     test_access_log,
     test_attachment_business,
-    test_attachment_edges,
     test_attachment_guard,
     test_attachment_life,
     test_auth_health,

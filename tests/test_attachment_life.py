@@ -413,6 +413,8 @@ class TestAttachmentLife(ContentCase):
         there = self.in_drive(name="frozen.txt") + self.in_drive(name="frozen.txt")
         here = self.make_in("filestore", name="frozen.txt")
         self.cr.commit()
+        with self.assertRaises(AccessError):
+            there.with_user(user).write({"description": "x"})
         for method in (
             "restore_from_cloud",
             "action_cloud_restore",
