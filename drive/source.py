@@ -1,8 +1,7 @@
 """Local bytes to send, and the parts they are sent in."""
-import hashlib
-import io
 import re
 
+from ..utils.digests import size_and_digests
 from .errors import ChecksumError
 
 CHUNK = 16 * 1024 * 1024  # bytes per request, a multiple of 256 KiB as Drive demands
@@ -27,11 +26,6 @@ class Source:
         known = MEDIA_TYPE.fullmatch(mimetype or "")
         self.mimetype = mimetype if known else OCTET_STREAM
 
-    @classmethod
-    def from_bytes(cls, data, mimetype=None):
-        """Content that is in memory."""
-        return cls(lambda: io.BytesIO(data), len(data), mimetype)
-
     @property
     def resumable(self):
         """Whether one request is not enough."""
@@ -54,16 +48,11 @@ class Source:
         :param str sha1: what its sha1 has to be, when known
         :raises ChecksumError: the local bytes are not those that were recorded
         """
-        digest, check = hashlib.md5(), hashlib.sha1()
-        size = 0
         self._file.seek(0)
-        for block in iter(lambda: self._file.read(BLOCK), b""):
-            digest.update(block)
-            check.update(block)
-            size += len(block)
-        if size != self.size or (sha1 and check.hexdigest() != sha1):
+        size, md5, found_sha1 = size_and_digests(self._file, "md5", "sha1")
+        if size != self.size or (sha1 and found_sha1 != sha1):
             raise ChecksumError("The local file is damaged: its checksum differs")
-        return digest.hexdigest()
+        return md5
 
     def close(self):
         """Close the file."""

@@ -3,7 +3,7 @@
 from odoo import _, api, models
 from odoo.tools import human_size
 
-HERE = "(store_fname IS NOT NULL OR db_datas IS NOT NULL)"
+from .row_conditions import HERE
 
 
 class CloudStorageMixin(models.AbstractModel):

@@ -8,9 +8,9 @@ from ..drive.client import LIST_FIELDS
 from ..drive.errors import DriveError, NotFoundError
 from ..drive.query import with_app_property
 from .drive_metadata import DATABASE, attachment_id
+from .row_conditions import HERE
 
 BATCH = 10000  # rows read at once
-HERE = "(store_fname IS NOT NULL OR db_datas IS NOT NULL)"
 #: What no row may be: the invariant, the condition, and what it means.
 ROW_RULES = [
     (

@@ -3,24 +3,19 @@
 Code may write ``db_datas`` like any other field, and very old versions kept no checksum:
 Odoo reads such attachments all the same, so their bytes count as much as others'.
 """
-import hashlib
 import logging
 import os
 
 from odoo import api, models
 
+from ..utils.digests import size_and_digests
+from .row_conditions import UNMEASURED
 from .transaction import retrying
 from .upload_source import open_column
 
 _logger = logging.getLogger(__name__)
 
 BATCH = 200  # rows looked up at once
-BLOCK = 1024 * 1024  # bytes hashed at once
-#: The condition of ``ir_attachment_cloud_unmeasured_idx``.
-UNMEASURED = (
-    "(file_size IS NULL OR checksum IS NULL)"
-    " AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
-)
 
 
 class CloudStorageSyncService(models.AbstractModel):
@@ -78,7 +73,7 @@ class CloudStorageSyncService(models.AbstractModel):
         else:
             content = open_column(self.env.cr, row_id)
         with content:
-            found_size, found_checksum = _size_and_sha1(content)
+            found_size, found_checksum = size_and_digests(content, "sha1")
         if fname and not _is_named_after(fname, found_checksum):
             raise OSError("its file is damaged")
         # one that is known stays: should it be wrong, the upload says so
@@ -88,15 +83,6 @@ class CloudStorageSyncService(models.AbstractModel):
             (found_size, found_checksum, row_id),
         )
         attachments.invalidate_cache(["file_size", "checksum"], [row_id])
-
-
-def _size_and_sha1(file):
-    """Length and hexadecimal sha1 of a file, read block by block."""
-    digest, size = hashlib.sha1(), 0
-    for block in iter(lambda: file.read(BLOCK), b""):
-        digest.update(block)
-        size += len(block)
-    return size, digest.hexdigest()
 
 
 def _is_named_after(fname, checksum):

@@ -9,7 +9,8 @@ from odoo.exceptions import UserError
 
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
 from ..drive.query import with_app_property
-from .drive_metadata import DATABASE
+from .drive_metadata import DATABASE, is_same_content
+from .row_conditions import HERE
 
 _logger = logging.getLogger(__name__)
 
@@ -17,6 +18,25 @@ RELEASE_BATCH = 200
 FEW = 50  # files that are asked for one by one
 TRIES = 4  # per request: an outage shall end it soon
 COPY_FIELDS = "id,size,md5Checksum,trashed"
+#: Makes links of rows that are what went; tells what they had.
+DROP_BYTES = (
+    """
+WITH released AS (
+    SELECT id, store_fname, file_size FROM ir_attachment WHERE id IN %%s
+    AND cloud_sync_status = 'synced' AND cloud_file_id IS NOT NULL
+    AND cloud_md5 IS NOT NULL AND cloud_keep_local IS NOT TRUE
+    AND cloud_size_bytes = file_size AND cloud_error_message IS NULL
+    AND (db_datas IS NULL
+         OR (octet_length(db_datas) = file_size AND md5(db_datas) = cloud_md5))
+    AND %s
+    ORDER BY id FOR UPDATE SKIP LOCKED)
+UPDATE ir_attachment AS a SET store_fname = NULL, db_datas = NULL,
+    type = 'url', url = '/cloud_storage/file/' || a.id
+FROM released WHERE a.id = released.id
+RETURNING released.id, released.store_fname, released.file_size, a.checksum
+"""
+    % HERE
+)
 #: An attachment that is here and in Drive.
 Copy = namedtuple("Copy", "id cloud_file_id cloud_md5 cloud_size_bytes")
 
@@ -99,11 +119,10 @@ class CloudStorageSyncService(models.AbstractModel):
         self.env.cr.execute(
             "SELECT id, cloud_file_id, cloud_md5, cloud_size_bytes FROM ir_attachment"
             " WHERE cloud_sync_status = 'synced' AND cloud_error_message IS NULL"
-            " AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
             " AND cloud_keep_local IS NOT TRUE AND cloud_auth_id = %%s"
             " AND cloud_synced_date"
             "     <= (now() at time zone 'UTC') - %%s * interval '1 day'"
-            " AND (%s) %s ORDER BY id LIMIT %%s" % (where, condition),
+            " AND %s AND (%s) %s ORDER BY id LIMIT %%s" % (HERE, where, condition),
             [config.auth_id.id, config.keep_local_days, *params, *values, limit],
         )
         return [Copy(*row) for row in self.env.cr.fetchall()]
@@ -145,22 +164,7 @@ class CloudStorageSyncService(models.AbstractModel):
         ids = self._ids_with_whole_files(ids)
         if not ids:
             return 0
-        self.env.cr.execute(
-            "WITH released AS ("
-            " SELECT id, store_fname, file_size FROM ir_attachment WHERE id IN %s"
-            "  AND cloud_sync_status = 'synced' AND cloud_file_id IS NOT NULL"
-            "  AND cloud_md5 IS NOT NULL AND cloud_keep_local IS NOT TRUE"
-            "  AND cloud_size_bytes = file_size AND cloud_error_message IS NULL"
-            "  AND (db_datas IS NULL OR"
-            "       (octet_length(db_datas) = file_size AND md5(db_datas) = cloud_md5))"
-            "  AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
-            "  ORDER BY id FOR UPDATE SKIP LOCKED)"
-            " UPDATE ir_attachment AS a SET store_fname = NULL, db_datas = NULL,"
-            " type = 'url', url = '/cloud_storage/file/' || a.id"
-            " FROM released WHERE a.id = released.id"
-            " RETURNING released.id, released.store_fname, released.file_size, a.checksum",
-            (tuple(ids),),
-        )
+        self.env.cr.execute(DROP_BYTES, (tuple(ids),))
         rows = self.env.cr.fetchall()
         if not rows:
             return 0
@@ -219,6 +223,4 @@ class CloudStorageSyncService(models.AbstractModel):
 
 def _is_copy(file, row):
     """Whether a file of Drive is what was put there, and not in the trash."""
-    size = int(file.get("size", -1))
-    found = (size, file.get("md5Checksum"), bool(file.get("trashed")))
-    return found == (int(row.cloud_size_bytes), row.cloud_md5, False)
+    return is_same_content(file, row) and not file.get("trashed")

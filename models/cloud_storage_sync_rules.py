@@ -13,14 +13,12 @@ from ..utils.filenames import DOUBLE_EXTENSIONS
 
 #: ``domain`` holds for attachments that pass; ``reason`` tells why one that does not stays.
 Clause = namedtuple("Clause", "reason domain")
-#: Local, failed, or of no status: made by SQL.
+#: The same as ``WAITING`` in :mod:`.row_conditions`.
 WAITING_DOMAIN = [
     "|",
     ("cloud_sync_status", "in", ("local", "error")),
     ("cloud_sync_status", "=", False),
 ]
-#: The same as SQL, word for word in ``ir_attachment_cloud_waiting_idx``.
-WAITING = "(cloud_sync_status IN ('local', 'error') OR cloud_sync_status IS NULL)"
 MB = 1024 * 1024
 
 

@@ -2,7 +2,7 @@
 from odoo import api, models
 from odoo.osv import expression
 
-from .cloud_storage_sync_rules import WAITING
+from .row_conditions import WAITING
 
 WINDOW = 1000  # rows that one query looks through
 

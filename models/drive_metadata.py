@@ -38,6 +38,16 @@ def app_properties(database_uuid, row):
     return properties
 
 
+def is_same_content(file, row):
+    """Whether Drive holds what was put there.
+
+    :param dict file: metadata with ``size`` and ``md5Checksum``
+    :param row: object with ``cloud_size_bytes`` and ``cloud_md5``
+    """
+    size = int(file.get("size", -1))
+    return (size, file.get("md5Checksum")) == (int(row.cloud_size_bytes), row.cloud_md5)
+
+
 def attachment_id(properties):
     """The attachment a file was made for, 0 when that can not be told."""
     text = properties.get(ATTACHMENT, "")

@@ -11,8 +11,8 @@ from odoo.tools import human_size
 from ..drive import download
 from ..drive.errors import DriveError
 from ..exceptions import CloudFileError
+from ..utils.digests import size_and_digests
 
-BLOCK = 1024 * 1024  # bytes hashed at once
 #: Files on their way here, in a folder of the filestore that Odoo does not clean.
 PARTS = "cloud_storage_parts"
 PART_SECONDS = 24 * 60 * 60  # without a byte, after which a part is nobody's
@@ -57,8 +57,8 @@ class IrAttachment(models.Model):
         if not size or not self._is_on_server():
             return not size
         if self.store_fname:
-            path = self._full_path(self.store_fname)
-            return (os.path.getsize(path), digest_of_file(path)) == (size, md5)
+            with open(self._full_path(self.store_fname), "rb") as file:
+                return size_and_digests(file, "md5") == (size, md5)
         plain = self.with_context(bin_size=False, bin_size_db_datas=False)
         return hashlib.md5(plain.db_datas).hexdigest() == md5
 
@@ -100,7 +100,7 @@ class IrAttachment(models.Model):
             with open(part, "wb") as target:
                 self._download_into(target)
             # rows of very old versions have no checksum
-            checksum = self.checksum or digest_of_file(part, hashlib.sha1)
+            checksum = self.checksum or _sha1_of(part)
             fname = "%s/%s" % (checksum[:2], checksum)
             os.makedirs(os.path.dirname(self._full_path(fname)), exist_ok=True)
             # From here on the row is locked, which keeps the garbage collection away: the
@@ -143,10 +143,6 @@ class IrAttachment(models.Model):
         )
 
 
-def digest_of_file(path, algorithm=hashlib.md5):
-    """The digest of a file, in lower-case hexadecimal."""
-    digest = algorithm()
+def _sha1_of(path):
     with open(path, "rb") as file:
-        for block in iter(lambda: file.read(BLOCK), b""):
-            digest.update(block)
-    return digest.hexdigest()
+        return size_and_digests(file, "sha1")[1]

@@ -5,6 +5,7 @@ from odoo import SUPERUSER_ID, models
 from odoo.exceptions import UserError
 
 from ..drive.errors import DriveError
+from .drive_metadata import is_same_content
 
 _logger = logging.getLogger(__name__)
 
@@ -35,9 +36,9 @@ class IrAttachment(models.Model):
         """Take back what was said of a file that Drive has again, as it was."""
         try:
             client = self.cloud_auth_id._drive_client(tries=2)
-            file = client.get(self.cloud_file_id, fields="md5Checksum,trashed")
+            file = client.get(self.cloud_file_id, fields="size,md5Checksum,trashed")
         except (DriveError, UserError) as err:
             _logger.info("Attachment %s is not well yet: %s", self.id, err)
             return
-        if file.get("md5Checksum") == self.cloud_md5 and not file.get("trashed"):
+        if is_same_content(file, self) and not file.get("trashed"):
             self.write({"cloud_sync_status": "synced", "cloud_error_message": False})

@@ -1,8 +1,7 @@
 """What PostgreSQL does for attachments in the cloud: indexes and triggers."""
 from odoo import models
 
-from .cloud_storage_sync_measure import UNMEASURED
-from .cloud_storage_sync_rules import WAITING
+from .row_conditions import HERE, UNMEASURED, WAITING
 
 #: What the engine looks for; none of them holds a row that has nothing to do with it.
 INDEXES = {
@@ -23,8 +22,7 @@ INDEXES = {
         "ON ir_attachment (cloud_reserved_id) WHERE cloud_reserved_id IS NOT NULL"
     ),
     "ir_attachment_cloud_release_idx": (
-        "ON ir_attachment (id) WHERE cloud_sync_status = 'synced'"
-        " AND (store_fname IS NOT NULL OR db_datas IS NOT NULL)"
+        "ON ir_attachment (id) WHERE cloud_sync_status = 'synced' AND " + HERE
     ),
     # with the size: what an account holds is summed without a look at the table
     "ir_attachment_cloud_held_idx": (

@@ -12,7 +12,7 @@ from ..drive.client import LIST_FIELDS
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
 from ..drive.query import with_app_property
 from .cloud_storage_restore_relink import RELINK_NEEDED
-from .drive_metadata import DATABASE, attachment_id, drive_name
+from .drive_metadata import DATABASE, attachment_id, drive_name, is_same_content
 from .file_run import FileRun
 from .reconcile_drift import Mender
 from .reconcile_folders import AccountFolders
@@ -300,12 +300,6 @@ class ReconcileRun(FileRun):
         if number > self.env.cr.fetchone()[0]:
             self.env["ir.config_parameter"].set_param(RELINK_NEEDED, "True")
         self.relink_needed = self.env["ir.config_parameter"].get_param(RELINK_NEEDED)
-
-
-def is_same_content(file, row):
-    """Whether Drive holds what was put there."""
-    size = int(file.get("size", -1))
-    return (size, file.get("md5Checksum")) == (int(row.cloud_size_bytes), row.cloud_md5)
 
 
 def created(file):

@@ -9,7 +9,8 @@ from collections import namedtuple
 from psycopg2.extras import execute_values
 
 from ..drive.source import MULTIPART_LIMIT
-from .cloud_storage_sync_rules import WAITING, WAITING_DOMAIN
+from .cloud_storage_sync_rules import WAITING_DOMAIN
+from .row_conditions import WAITING
 from .transaction import retrying
 
 #: First key of the advisory lock under which rows of an account are claimed.

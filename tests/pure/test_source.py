@@ -26,7 +26,7 @@ class Zeros:
 
 
 def source_of(content):
-    return sources.Source.from_bytes(content)
+    return sources.Source(lambda: io.BytesIO(content), len(content))
 
 
 def test_parts_are_the_whole(monkeypatch):
