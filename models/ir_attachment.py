@@ -24,6 +24,7 @@ CLOUD_FIELDS = [
     "cloud_synced_date",
     "cloud_size_bytes",
     "cloud_md5",
+    "cloud_sha1",
     "cloud_auth_id",
     "cloud_error_message",
     "cloud_attempts",
@@ -67,7 +68,13 @@ class IrAttachment(models.Model):
     )
     cloud_synced_date = fields.Datetime("Synced On", **SELDOM_READ)
     cloud_size_bytes = fields.Float("Size in the Cloud", digits=(18, 0), **SELDOM_READ)
-    cloud_md5 = fields.Char("MD5", **SELDOM_READ)
+    cloud_md5 = fields.Char("MD5", help="As Drive has it, for people.", **SELDOM_READ)
+    cloud_sha1 = fields.Char(
+        "SHA-1",
+        help="Of the content in Drive, once that was proven; Checksum is only what"
+        " others wrote down.",
+        **SELDOM_READ
+    )
     cloud_auth_id = fields.Many2one(
         "cloud_storage.auth", "Cloud Account", ondelete="restrict", **SELDOM_READ
     )
