@@ -12,7 +12,7 @@ from typing import NamedTuple, Optional
 from odoo import SUPERUSER_ID, api, registry
 
 from ..drive.download import Download
-from ..drive.errors import ChecksumError, DriveError
+from ..drive.errors import ChecksumError, DriveError, NotFoundError
 from ..exceptions import CloudFileError
 from ..odoo_bridge import environments
 from ..utils.cache_writer import CHUNK_SIZE, FillAbandonedError
@@ -38,7 +38,7 @@ class StoredFile(NamedTuple):
     dbname: str
     attachment_id: int
     size: int
-    md5: str
+    sha1: str
     path: Optional[str]  # in the filestore
     data: Optional[bytes]  # in the database
     cache: DiskCache
@@ -73,8 +73,8 @@ class ByteSource:
             return None
         if file.path or file.data is not None:
             return None
-        path = file.cache.get_path(file.md5, file.size)
-        # below the cache directory: the database's, two digits, the md5
+        path = file.cache.get_path(file.sha1, file.size)
+        # below the cache directory: the database's, two digits, the sha1
         below = path and "/".join(path.split(os.sep)[-3:])
         return path and "%s/%s" % (file.x_accel_prefix.rstrip("/"), below)
 
@@ -122,25 +122,18 @@ class ByteSource:
 
     def _cached(self):
         file = self._file
-        data = MEMORY.get(file.dbname, file.md5)
+        data = MEMORY.get(file.dbname, file.sha1)
         if data is None and file.size <= SMALL:
-            data = file.cache.read(file.md5, file.size)
+            data = file.cache.read(file.sha1, file.size)
         if data is not None:
             return self._sliced(self._remembered(data))
         if self._whole:
-            return file.cache.stream(file.md5, file.size)
-        stream = file.cache.open(file.md5, file.size)
+            return file.cache.stream(file.sha1, file.size)
+        stream = file.cache.open(file.sha1, file.size)
         return stream and self._part(self._resources.enter_context(stream))
 
     def _part(self, stream):
-        stream.seek(self._start)
-        left = self._length
-        while left:
-            chunk = stream.read(min(CHUNK_SIZE, left))
-            if not chunk:
-                raise CorruptContentError("the file was shortened while it was read")
-            left -= len(chunk)
-            yield chunk
+        return _section(stream, self._start, self._start + self._length)
 
     def _sliced(self, data):
         end = self._start + self._length
@@ -148,7 +141,7 @@ class ByteSource:
             yield data[position : min(position + CHUNK_SIZE, end)]
 
     def _remembered(self, data):
-        MEMORY.put(self._file.dbname, self._file.md5, data)
+        MEMORY.put(self._file.dbname, self._file.sha1, data)
         return data
 
     # With Drive
@@ -168,7 +161,7 @@ class ByteSource:
             if chunks:
                 return chunks
             time.sleep(POLL)
-        return verified_chunks(self._download(0), file.md5)
+        return verified_chunks(self._download(0), file.sha1)
 
     def _filling(self):
         """The bytes by way of the cache, None when another is just beginning that.
@@ -176,21 +169,21 @@ class ByteSource:
         The lock is held for the beginning only: a reader may be slow, and those who
         come later follow, or need not wait.
         """
-        cache, md5, size = self._file.cache, self._file.md5, self._file.size
-        with cache.fill_lock(md5, 0) as first:
+        cache, sha1, size = self._file.cache, self._file.sha1, self._file.size
+        with cache.fill_lock(sha1, 0) as first:
             if not first:
                 return None
-            begun = cache.stream(md5, size) or self._followed()
+            begun = cache.stream(sha1, size) or self._followed()
             if begun:
                 return begun
             chunks = self._download(0)
-            writer = self._resources.enter_context(cache.writer(md5, size))
+            writer = self._resources.enter_context(cache.writer(sha1, size))
             return _kept(chunks, writer)
 
     def _followed(self):
         """The bytes that another reader is downloading, None when nobody is."""
-        chunks = self._file.cache.follow(self._file.md5, self._file.size, STALL)
-        return chunks and verified_chunks(self._completed(chunks), self._file.md5)
+        chunks = self._file.cache.follow(self._file.sha1, self._file.size, STALL)
+        return chunks and verified_chunks(self._completed(chunks), self._file.sha1)
 
     def _completed(self, chunks):
         """Go on alone where the download of another reader ends."""
@@ -210,9 +203,33 @@ class ByteSource:
             end = self._file.size
         with self._attachment() as attachment:
             client, file_id = attachment._read_client(), attachment.cloud_file_id
+        try:
+            return self._begun(client, file_id, start, end)
+        except (NotFoundError, ChecksumError) as err:
+            elsewhere = self._elsewhere(err, start, end)
+            if elsewhere is None:
+                raise
+            return elsewhere
+
+    def _begun(self, client, file_id, start, end):
         download = Download(client, file_id, start, end - start, self._file.size)
         self._resources.callback(download.close)
         return iter(download.open())
+
+    def _elsewhere(self, err, start, end):
+        """The bytes from another attachment with the same content, None without one."""
+        file = self._file
+        with self._attachment() as attachment:
+            sibling = next(attachment._siblings(file.size, file.sha1, err), None)
+            if sibling is None:
+                return None
+            if not sibling._has_local_bytes():
+                client, file_id = sibling._read_client(), sibling.cloud_file_id
+                return self._begun(client, file_id, start, end)
+            if not sibling.store_fname:
+                return iter([sibling._local_bytes()[start:end]])
+            stream = open(sibling._full_path(sibling.store_fname), "rb")
+        return _section(self._resources.enter_context(stream), start, end)
 
     @contextlib.contextmanager
     def _attachment(self):
@@ -233,10 +250,10 @@ class ByteSource:
         :rtype: CloudFileError
         """
         if isinstance(err, CorruptContentError):
-            self._file.cache.drop(self._file.md5)
+            self._file.cache.drop(self._file.sha1)
             if not self.from_drive:
                 return CloudFileError(str(err))
-            err = ChecksumError("The file on Drive was changed (md5 differs)")
+            err = ChecksumError("The file on Drive was changed (sha1 differs)")
         try:
             with self._attachment() as attachment:
                 return attachment._cloud_error(err)
@@ -244,10 +261,22 @@ class ByteSource:
             return gone
 
 
+def _section(stream, start, end):
+    """Yield the bytes of an open file from ``start`` up to ``end``."""
+    stream.seek(start)
+    left = end - start
+    while left:
+        chunk = stream.read(min(CHUNK_SIZE, left))
+        if not chunk:
+            raise CorruptContentError("the file was shortened while it was read")
+        left -= len(chunk)
+        yield chunk
+
+
 def _kept(chunks, writer):
     """Yield ``chunks`` and put them in the cache; the last one only if all are right.
 
-    The md5 takes longer than all else, and leaves the interpreter to others meanwhile:
+    The sha1 takes longer than all else, and leaves the interpreter to others meanwhile:
     a thread makes it of one chunk while the one before is sent and the next received.
 
     :raises CorruptContentError: instead of the last chunk
@@ -262,7 +291,7 @@ def _kept(chunks, writer):
                 yield held
             held = chunk
     if not writer.matches:
-        raise CorruptContentError("the download does not have the promised md5")
+        raise CorruptContentError("the download does not have the promised sha1")
     writer.commit()  # before the end is given away: who asks again then is a hit
     yield held
 

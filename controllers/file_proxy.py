@@ -44,10 +44,15 @@ class FileProxy(http.Controller):
         """
         access = _start_access()
         attachment = _readable(attachment_id, access_token, access)
-        if not (attachment and attachment.cloud_file_id and attachment.cloud_md5):
+        if not (attachment and attachment.cloud_file_id):
             # an answer, not an exception: Odoo would look for a page at this path
             return FileResponse.refusal(404, _("Not found"), access)
-        decision = _decide(attachment)
+        sorry = _("The file is in Google Drive, out of reach for now. Try again later.")
+        try:
+            size, sha1 = _known_content(attachment)
+        except CloudFileError as err:
+            return FileResponse.refusal(err.http_status, sorry, access)
+        decision = _decide(attachment, size, sha1)
         headers = list(decision.headers) + file_headers(
             filename or attachment.name,
             attachment.mimetype,
@@ -56,9 +61,8 @@ class FileProxy(http.Controller):
         )
         if not decision.send_body:
             return FileResponse(decision.status, headers, access)
-        sorry = _("The file is in Google Drive, out of reach for now. Try again later.")
         try:
-            file = _stored_file(attachment)
+            file = _stored_file(attachment, size, sha1)
         except CloudFileError as err:
             return FileResponse.refusal(err.http_status, sorry, access)
         source = ByteSource(file, decision.start, decision.length)
@@ -97,17 +101,30 @@ def _readable(attachment_id, access_token, access):
     return record and known
 
 
-def _decide(attachment):
+def _known_content(attachment):
+    """Size and sha1 of what is served.
+
+    :raises CloudFileError: the bytes are only in Drive, and it has something else or
+        can not be asked
+    """
+    if not attachment.cloud_sha1 and attachment._has_local_bytes():
+        found = attachment._measured_here()
+        if found:
+            return found
+    return attachment._proven_content()
+
+
+def _decide(attachment, size, sha1):
     return decide(
         request.httprequest.method,
         request.httprequest.headers,
-        int(attachment.cloud_size_bytes),
-        make_etag(attachment.cloud_md5),
+        size,
+        make_etag(sha1),
         attachment.cloud_synced_date or attachment.write_date,
     )
 
 
-def _stored_file(attachment):
+def _stored_file(attachment, size, sha1):
     """Read what the answer needs to know.
 
     :raises CloudFileError: nothing here, and access to the cloud is switched off
@@ -124,8 +141,8 @@ def _stored_file(attachment):
     return StoredFile(
         request.db,
         attachment.id,
-        int(attachment.cloud_size_bytes),
-        attachment.cloud_md5,
+        size,
+        sha1,
         path,
         data,
         attachment._disk_cache(),

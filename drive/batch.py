@@ -6,7 +6,13 @@ import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
-from .errors import ChecksumError, DriveError, NotFoundError, StoppedError
+from .errors import (
+    ChecksumError,
+    DriveError,
+    NotFoundError,
+    StoppedError,
+    UnverifiedError,
+)
 from .source import Source
 from .upload import upload, verify
 
@@ -15,10 +21,10 @@ _logger = logging.getLogger(__name__)
 LINGER = 0.1  # seconds
 
 #: One file to upload. ``body`` has the reserved ``id``; ``open_file`` opens its bytes;
-#: ``twin_id`` is a Drive file that should hold the same content already.
-Task = namedtuple("Task", "key body open_file size mimetype sha1 session_uri twin_id")
-#: What became of it: ``metadata`` and ``md5``, or ``error`` (a DriveError).
-Outcome = namedtuple("Outcome", "task metadata md5 error duration")
+#: ``duplicate_id`` is a Drive file that should hold the same content already.
+Task = namedtuple("Task", "key body open_file size mimetype sha1 session_uri duplicate_id")
+#: What became of it: ``metadata``, ``sha1`` and ``md5``, or ``error`` (a DriveError).
+Outcome = namedtuple("Outcome", "task metadata sha1 md5 error duration")
 
 
 class StopSignal:
@@ -94,10 +100,10 @@ class UploadPool:
 
     def _work(self, task):
         started = time.monotonic()
-        metadata = md5 = error = None
+        metadata = sha1 = md5 = error = None
         try:
             self._stop.check()
-            metadata, md5 = self._upload(task)
+            metadata, sha1, md5 = self._upload(task)
         except DriveError as err:
             error = err
             if err.stops_run:
@@ -108,15 +114,21 @@ class UploadPool:
         except Exception as err:  # pylint: disable=broad-except
             _logger.exception("Upload of %s failed", task.key)
             error = DriveError("Internal error: %s" % err)
-        self._done.put(Outcome(task, metadata, md5, error, time.monotonic() - started))
+        duration = time.monotonic() - started
+        self._done.put(Outcome(task, metadata, sha1, md5, error, duration))
 
     def _upload(self, task):
+        """Send one file, or find it in Drive already.
+
+        A copy that turns out wrong is left where it is: whoever writes the failure down
+        gives its id up, and what is under it goes once nothing can need it.
+        """
         source = Source(task.open_file, task.size, task.mimetype)
         try:
-            md5 = source.md5(task.sha1)
-            twin = task.twin_id and self._twin(task, md5)
-            if twin:
-                return twin, md5
+            sha1, md5 = source.measure(task.sha1)
+            found = task.duplicate_id and self._duplicate(task, sha1)
+            if found:
+                return found, sha1, md5
             metadata = upload(
                 self._client,
                 task.body,
@@ -127,19 +139,13 @@ class UploadPool:
             )
         finally:
             source.close()
-        try:
-            verify(metadata, task.size, md5)
-        except ChecksumError:
-            # a wrong copy is worse than none; its id is burnt, the next try gets another
-            self._client.delete(task.body["id"])
-            raise
-        return metadata, md5
+        return verify(self._client, metadata, task.size, sha1, md5), sha1, md5
 
-    def _twin(self, task, md5):
+    def _duplicate(self, task, sha1):
         """Metadata of the file to share, None when it is not there or not the same."""
         try:
-            found = self._client.get(task.twin_id)
-            verify(found, task.size, md5)
-        except (ChecksumError, NotFoundError):
+            found = self._client.get(task.duplicate_id)
+            verify(self._client, found, task.size, sha1)
+        except (ChecksumError, NotFoundError, UnverifiedError):
             return None
         return None if found.get("trashed") else found

@@ -8,6 +8,7 @@ import urllib3
 from .errors import ChecksumError, TransientError, from_response
 
 BLOCK = 256 * 1024  # bytes read at a time
+CHANGED = "The file on Drive was changed (sha1 differs)"
 
 
 class Download:
@@ -102,27 +103,28 @@ def _read(raw, size):
         raise ConnectionError(str(err)) from err
 
 
-def read(client, file_id, size, md5=None):
+def read(client, file_id, size, sha1):
     """All bytes of a file, verified.
 
     :raises ChecksumError: the bytes are not those that were stored
     :raises NotFoundError: the file is gone
     """
     data = b"".join(Download(client, file_id, 0, size, size))
-    if md5 and hashlib.md5(data).hexdigest() != md5:
-        raise ChecksumError("The file on Drive was changed (md5 differs)")
+    if hashlib.sha1(data).hexdigest() != sha1:
+        raise ChecksumError(CHANGED)
     return data
 
 
-def save(client, file_id, size, md5, target):
-    """Write all bytes of a file to an open binary file, verified, block by block.
+def save(client, file_id, size, target):
+    """Write all bytes of a file to an open binary file, block by block.
 
-    :raises ChecksumError: the bytes are not those that were stored
+    :return: the sha1 of what was written, to be compared by the caller
+    :rtype: str
+    :raises ChecksumError: the file on Drive has another size
     :raises NotFoundError: the file is gone
     """
-    digest = hashlib.md5()
+    digest = hashlib.sha1()
     for block in Download(client, file_id, 0, size, size):
         digest.update(block)
         target.write(block)
-    if md5 and digest.hexdigest() != md5:
-        raise ChecksumError("The file on Drive was changed (md5 differs)")
+    return digest.hexdigest()

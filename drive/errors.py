@@ -95,6 +95,12 @@ class ChecksumError(DriveError):
     """The bytes on Drive are not the bytes that were meant."""
 
 
+class UnverifiedError(DriveError):
+    """Drive does not tell what it holds: neither good nor bad, to be asked again."""
+
+    retryable = True
+
+
 class CircuitOpenError(DriveError):
     """Too many failures in a row: Drive is taken to be down for a while."""
 
@@ -172,8 +178,8 @@ def _error_class(status, reason, message):
         return StorageFullError
     if reason in RATE_LIMIT_REASONS:
         return RateLimitError
-    if status >= 500 or status == 408:
-        return TransientError
+    if status >= 500 or status == 408 or status < 400:
+        return TransientError  # below 400: no refusal, but not what was asked for either
     return _BY_STATUS.get(status, InvalidRequestError)
 
 

@@ -42,17 +42,19 @@ class Source:
             raise ChecksumError("The local file is shorter than its recorded size")
         return data
 
-    def md5(self, sha1=None):
-        """Hexadecimal md5 of the whole content, read block by block.
+    def measure(self, sha1=None):
+        """Digests of the whole content, read block by block.
 
-        :param str sha1: what its sha1 has to be, when known
+        :param str sha1: what its sha1 has to be, when that is known
+        :return: sha1 and md5, in lower-case hexadecimal
+        :rtype: tuple[str, str]
         :raises ChecksumError: the local bytes are not those that were recorded
         """
         self._file.seek(0)
-        size, md5, found_sha1 = size_and_digests(self._file, "md5", "sha1")
-        if size != self.size or (sha1 and found_sha1 != sha1):
+        size, found, md5 = size_and_digests(self._file, "sha1", "md5")
+        if size != self.size or (sha1 and found != sha1):
             raise ChecksumError("The local file is damaged: its checksum differs")
-        return md5
+        return found, md5
 
     def close(self):
         """Close the file."""

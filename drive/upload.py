@@ -7,6 +7,7 @@ data" of the Drive API guide).
 import logging
 import uuid
 
+from .compare import OTHER, SAME, compare
 from .errors import (
     ChecksumError,
     ConflictError,
@@ -14,6 +15,7 @@ from .errors import (
     NotFoundError,
     SessionLostError,
     TransientError,
+    UnverifiedError,
     from_response,
 )
 from .source import Part
@@ -50,14 +52,21 @@ def upload(client, body, source, session_uri=None, on_session=None, on_progress=
 
 
 def _own(client, body):
-    """The file under the reserved id, as this account sees it.
+    """The file under the reserved id, as this account sees it, out of the trash.
 
-    :raises InvalidRequestError: it does not: the id is another account's, or used up
+    :raises InvalidRequestError: there is none to be had: the id is another account's, or
+        used up
     """
     try:
-        return client.get(body["id"])
+        found = client.get(body["id"], fields=UPLOAD_FIELDS)
+        if found.get("trashed"):
+            # somebody put the copy there before anything leaned on it
+            found = client.update(body["id"], fields=UPLOAD_FIELDS, trashed=False)
     except NotFoundError as err:
         raise InvalidRequestError("The reserved id is of no use here: %s" % err) from err
+    if found.get("trashed"):
+        raise InvalidRequestError("The file under the reserved id stays in the trash")
+    return found
 
 
 def _create_request(client, body, kind):
@@ -188,14 +197,25 @@ def _refusal(response):
     return from_response(response.status_code, response.headers, response.content)
 
 
-def verify(metadata, size, md5):
-    """Compare what Drive holds with what was sent.
+def verify(client, metadata, size, sha1, md5=None):
+    """Compare what Drive holds with what was sent; an answer that tells too little is
+    asked for once more.
 
-    :raises ChecksumError: they differ
+    :param dict metadata: of the file, as Drive answered; ``id`` at least
+    :return: metadata that proves that the content is the same
+    :rtype: dict
+    :raises ChecksumError: Drive holds something else
+    :raises UnverifiedError: Drive does not tell what it holds
     """
-    found = (int(metadata.get("size", -1)), metadata.get("md5Checksum"))
-    if found != (size, md5):
+    verdict = compare(metadata, size, sha1, md5)
+    if verdict not in (SAME, OTHER):
+        metadata = client.get(metadata["id"], fields=UPLOAD_FIELDS)
+        verdict = compare(metadata, size, sha1, md5)
+    if verdict == SAME:
+        return metadata
+    if verdict == OTHER:
         raise ChecksumError(
-            "Drive holds %s bytes with md5 %s instead of %s bytes with md5 %s"
-            % (found + (size, md5))
+            "Drive holds %s bytes with sha1 %s instead of %s bytes with sha1 %s"
+            % (metadata.get("size"), metadata.get("sha1Checksum"), size, sha1)
         )
+    raise UnverifiedError("Google Drive does not tell what it holds")

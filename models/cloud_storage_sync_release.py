@@ -1,44 +1,50 @@
-"""Giving local bytes back to the disk, never before the copy in Drive is a committed fact."""
-import itertools
+"""Giving local bytes back to the disk, never before the copy in Drive is a proven fact."""
 import logging
 import os
 from collections import namedtuple
 
+from psycopg2.extras import execute_values
+
 from odoo import api, models
 from odoo.exceptions import UserError
 
-from ..drive.errors import DriveError, ForbiddenError, NotFoundError
-from ..drive.query import with_app_property
-from .drive_metadata import DATABASE, is_same_content
+from ..drive.compare import SAME, compare
+from ..drive.errors import DriveError
+from ..utils.digests import size_and_digests
 from .row_conditions import HERE
+from .upload_source import open_column
 
 _logger = logging.getLogger(__name__)
 
 RELEASE_BATCH = 200
-FEW = 50  # files that are asked for one by one
 TRIES = 4  # per request: an outage shall end it soon
-COPY_FIELDS = "id,size,md5Checksum,trashed"
-#: Makes links of rows that are what went; tells what they had.
+COPY_FIELDS = "id,size,md5Checksum,sha1Checksum,trashed"
+#: An attachment that is here and in Drive, and the place of its bytes here.
+Copy = namedtuple("Copy", "id cloud_file_id store_fname cloud_sha1 cloud_size_bytes")
+#: Makes links of rows that still are what was proven; tells what they had.
 DROP_BYTES = (
     """
-WITH released AS (
-    SELECT id, store_fname, file_size FROM ir_attachment WHERE id IN %%s
-    AND cloud_sync_status = 'synced' AND cloud_file_id IS NOT NULL
-    AND cloud_md5 IS NOT NULL AND cloud_keep_local IS NOT TRUE
-    AND cloud_size_bytes = file_size AND cloud_error_message IS NULL
-    AND (db_datas IS NULL
-         OR (octet_length(db_datas) = file_size AND md5(db_datas) = cloud_md5))
+WITH proven (id, drive_id, fname, sha1, size) AS (VALUES %%s),
+released AS (
+    SELECT a.id, a.store_fname, a.file_size, proven.sha1 FROM ir_attachment AS a
+    JOIN proven ON proven.id = a.id
+    AND a.cloud_sync_status = 'synced' AND a.cloud_file_id = proven.drive_id
+    AND a.cloud_keep_local IS NOT TRUE AND a.cloud_error_message IS NULL
+    AND a.store_fname IS NOT DISTINCT FROM proven.fname
+    AND COALESCE(a.checksum, proven.sha1) = proven.sha1
+    AND a.file_size = proven.size AND a.cloud_size_bytes = proven.size
+    AND (a.db_datas IS NULL
+         OR octet_length(a.db_datas) = proven.size AND md5(a.db_datas) = a.cloud_md5)
     AND %s
-    ORDER BY id FOR UPDATE SKIP LOCKED)
+    ORDER BY a.id FOR UPDATE OF a SKIP LOCKED)
 UPDATE ir_attachment AS a SET store_fname = NULL, db_datas = NULL,
+    checksum = released.sha1, cloud_sha1 = released.sha1,
     type = 'url', url = '/cloud_storage/file/' || a.id
 FROM released WHERE a.id = released.id
-RETURNING released.id, released.store_fname, released.file_size, a.checksum
+RETURNING released.id, released.store_fname, released.file_size, released.sha1
 """
     % HERE
 )
-#: An attachment that is here and in Drive.
-Copy = namedtuple("Copy", "id cloud_file_id cloud_md5 cloud_size_bytes")
 
 
 class CloudStorageSyncService(models.AbstractModel):
@@ -46,25 +52,25 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _release_now(self, config, ids):
-        """Release what was just synced, unless it is to be kept for some days.
+        """Release what this run just uploaded, unless it is to be kept for some days.
+
+        Drive's answer to the upload is fresh, and the bytes were read for it.
 
         :return: bytes that the filestore really gets back
         """
         if config.keep_local_days:
             return 0
         where, params = self._coverage(config)
-        self.env.cr.execute(
-            "SELECT id FROM ir_attachment WHERE id IN %%s AND (%s)" % where,
-            [tuple(ids)] + params,
-        )
-        return self._release([row_id for (row_id,) in self.env.cr.fetchall()])
+        rows = self._copies("id IN %%s AND (%s)" % where, [tuple(ids)] + params)
+        return self._release([row for row in rows if self._has_size_here(row)])
 
     @api.model
     def _release_due(self, config, box=None):
         """Release what was kept for ``keep_local_days``, committing batch by batch.
 
-        Drive is asked first: much can happen to a file in the time it was kept, or until
-        somebody decides to free local space. While it does not answer nothing goes.
+        Much can happen to a file in the time it was kept, here and in Drive: the local
+        bytes are read, then Drive is asked for each id. While it does not answer nothing
+        goes.
 
         :return: bytes that the filestore really gets back
         """
@@ -72,85 +78,96 @@ class CloudStorageSyncService(models.AbstractModel):
         if not config.delete_local_after_sync:
             return freed
         try:
-            for ids in self._confirmed_batches(config, box):
-                freed += self._release(ids)
+            for rows in self._due_batches(config, box):
+                freed += self._release(self._proven(config.auth_id, rows))
                 self.env.cr.commit()  # each batch on its own: locks stay short
         except (DriveError, UserError) as err:
             _logger.info("No more local copies go for now: %s", err)
         return freed
 
     @api.model
-    def _confirmed_batches(self, config, box):
-        """Ids of attachments to release, whose files in Drive were just looked at.
-
-        :raises UserError: the account can not be used
-        :raises DriveError: Drive does not answer
-        """
-        if not self._releasable(config, limit=1):
-            return
-        client = config.auth_id._drive_client(tries=TRIES)
-        if len(self._releasable(config, limit=FEW + 1)) > FEW:
-            yield from self._listed_batches(config, client, box)
-        # few, or what the list did not have
-        last_id = 0  # what can not be released must not be looked at for ever
+    def _due_batches(self, config, box):
+        """Rows whose time is over, some at a time, each once."""
+        last_id = 0
         while not (box and box.over):
-            rows = self._releasable(config, "AND id > %s", last_id, limit=FEW)
+            rows = self._releasable(config, last_id)
             if not rows:
                 return
-            yield [row.id for row in rows if self._is_intact(client, row)]
+            yield rows
             last_id = rows[-1].id
 
     @api.model
-    def _listed_batches(self, config, client, box):
-        """As :meth:`_confirmed_batches`, at one list call per 1,000 files."""
-        query = with_app_property(DATABASE, config.auth_id._database_uuid())
-        files = iter(client.list(query, fields=COPY_FIELDS))
-        while not (box and box.over):
-            page = {file["id"]: file for file in itertools.islice(files, RELEASE_BATCH)}
-            if not page:
-                return
-            rows = self._releasable(config, "AND cloud_file_id IN %s", tuple(page))
-            yield [row.id for row in rows if _is_copy(page[row.cloud_file_id], row)]
-
-    @api.model
-    def _releasable(self, config, condition="", *values, limit=None):
-        """The attachments whose local bytes may go as far as their rows tell."""
+    def _releasable(self, config, last_id):
+        """The next attachments whose local bytes may go as far as their rows tell."""
         where, params = self._coverage(config)
-        self.env.cr.execute(
-            "SELECT id, cloud_file_id, cloud_md5, cloud_size_bytes FROM ir_attachment"
-            " WHERE cloud_sync_status = 'synced' AND cloud_error_message IS NULL"
-            " AND cloud_keep_local IS NOT TRUE AND cloud_auth_id = %%s"
+        return self._copies(
+            "cloud_sync_status = 'synced' AND cloud_error_message IS NULL"
+            " AND cloud_keep_local IS NOT TRUE AND cloud_auth_id = %%s AND id > %%s"
             " AND cloud_synced_date"
             "     <= (now() at time zone 'UTC') - %%s * interval '1 day'"
-            " AND %s AND (%s) %s ORDER BY id LIMIT %%s" % (HERE, where, condition),
-            [config.auth_id.id, config.keep_local_days, *params, *values, limit],
+            " AND %s AND (%s)" % (HERE, where),
+            [config.auth_id.id, last_id, config.keep_local_days, *params],
+            limit=RELEASE_BATCH,
+        )
+
+    @api.model
+    def _copies(self, condition, values, limit=None):
+        self.env["ir.attachment"].flush()
+        # conditions come from this file and from domains, values from neither
+        self.env.cr.execute(  # pylint: disable=sql-injection
+            "SELECT %s FROM ir_attachment WHERE %s ORDER BY id LIMIT %%s"
+            % (", ".join(Copy._fields), condition),
+            [*values, limit],
         )
         return [Copy(*row) for row in self.env.cr.fetchall()]
 
     @api.model
-    def _is_intact(self, client, row):
-        """Whether Drive has the file of a row, as it was."""
-        try:
-            return _is_copy(client.get(row.cloud_file_id, fields=COPY_FIELDS), row)
-        except (NotFoundError, ForbiddenError) as err:
-            _logger.info("Attachment %s keeps its local copy: %s", row.id, err)
-            return False
+    def _proven(self, auth, rows):
+        """Those whose bytes here are, byte for byte, what Drive has at this moment.
+
+        :raises UserError: the account can not be used
+        :raises DriveError: Drive does not answer
+        """
+        measured = [row for row in map(self._measured, rows) if row]
+        if not measured:
+            return []
+        self.env.cr.commit()  # no transaction is open while Google is asked
+        client = auth._drive_client(tries=TRIES)
+        files = client.get_many([r.cloud_file_id for r in measured], COPY_FIELDS)
+        return [row for row in measured if _is_copy(files.get(row.cloud_file_id), row)]
 
     @api.model
-    def _release(self, ids):
-        """Drop the local bytes of synced, unpinned attachments; commits in between.
+    def _measured(self, row):
+        """The row with sha1 and size of the bytes that are here, None without any."""
+        try:
+            if row.store_fname:
+                path = self.env["ir.attachment"]._full_path(row.store_fname)
+                content = open(path, "rb")
+            else:
+                content = open_column(self.env.cr, row.id)
+            with content:
+                size, sha1 = size_and_digests(content, "sha1")
+        except OSError as err:
+            _logger.info("Attachment %s has no local copy to free: %s", row.id, err)
+            return None
+        return row._replace(cloud_sha1=sha1, cloud_size_bytes=size)
 
+    @api.model
+    def _release(self, rows):
+        """Drop local bytes that are proven to be in Drive; commits in between.
+
+        :param list rows: of :data:`Copy`, with sha1 and size that were proven
         :return: bytes that the filestore really gets back
         """
-        if not ids:
+        if not rows:
             return 0
-        self.env["ir.attachment"].flush()
-        self.env["ir.attachment"].sudo().browse(ids).exists()._keep_thumbnails()
+        attachments = self.env["ir.attachment"].sudo()
+        attachments.browse([row.id for row in rows]).exists()._keep_thumbnails()
         self.env.cr.commit()  # pictures take their time: go on in a new snapshot
-        return self._drop_local_bytes(ids)
+        return self._drop_local_bytes(rows)
 
     @api.model
-    def _drop_local_bytes(self, ids):
+    def _drop_local_bytes(self, rows):
         """Make the rows links to the proxy, without bytes of their own.
 
         Below the ORM: its ``write`` would set ``checksum`` and ``file_size`` to those of
@@ -161,49 +178,40 @@ class CloudStorageSyncService(models.AbstractModel):
 
         :return: bytes that the filestore really gets back
         """
-        ids = self._ids_with_whole_files(ids)
-        if not ids:
-            return 0
-        self.env.cr.execute(DROP_BYTES, (tuple(ids),))
-        rows = self.env.cr.fetchall()
-        if not rows:
+        released = execute_values(
+            self.env.cr._obj,
+            DROP_BYTES,
+            [tuple(row) for row in rows],
+            template="(%s, %s, %s::varchar, %s, %s::numeric)",
+            page_size=len(rows),
+            fetch=True,
+        )
+        if not released:
             return 0
         attachments = self.env["ir.attachment"].sudo()
-        files = {fname: size for _id, fname, size, _sha1 in rows if fname}
+        files = {fname: size for _id, fname, size, _sha1 in released if fname}
         for fname in files:
             attachments._file_delete(fname)
         attachments.invalidate_cache(
-            ["store_fname", "db_datas", "type", "url", "raw", "datas"],
-            [row[0] for row in rows],
+            ["store_fname", "db_datas", "type", "url", "raw", "datas", "checksum",
+             "cloud_sha1"],
+            [row[0] for row in released],
         )
-        in_database = sum(size or 0 for _id, fname, size, _sha1 in rows if not fname)
-        checksums = {sha1 for _id, fname, _size, sha1 in rows if fname and sha1}
+        in_database = sum(size or 0 for _id, fname, size, _s in released if not fname)
+        checksums = {sha1 for _id, fname, _size, sha1 in released if fname}
         used = self._files_in_use(files, checksums)
         return in_database + sum(files[fname] or 0 for fname in files if fname not in used)
 
     @api.model
-    def _ids_with_whole_files(self, ids):
-        """Those whose file in the filestore, if they have one, is as long as it was.
-
-        What a row says is no proof of what goes: another size is another content.
-        """
-        self.env.cr.execute(
-            "SELECT id, store_fname, cloud_size_bytes FROM ir_attachment WHERE id IN %s"
-            " ORDER BY id FOR UPDATE SKIP LOCKED",
-            (tuple(ids),),
-        )
-        return [
-            row_id
-            for row_id, fname, size in self.env.cr.fetchall()
-            if not fname or self._size_in_filestore(fname) == size
-        ]
-
-    @api.model
-    def _size_in_filestore(self, fname):
+    def _has_size_here(self, row):
+        """Whether its file in the filestore, if it has one, is as long as it was sent."""
+        if not row.store_fname:
+            return True  # the column is compared where it is given up
         try:
-            return os.path.getsize(self.env["ir.attachment"]._full_path(fname))
+            path = self.env["ir.attachment"]._full_path(row.store_fname)
+            return os.path.getsize(path) == row.cloud_size_bytes
         except OSError:
-            return None
+            return False
 
     @api.model
     def _files_in_use(self, fnames, checksums):
@@ -222,5 +230,7 @@ class CloudStorageSyncService(models.AbstractModel):
 
 
 def _is_copy(file, row):
-    """Whether a file of Drive is what was put there, and not in the trash."""
-    return is_same_content(file, row) and not file.get("trashed")
+    """Whether a file of Drive is there, not in the trash, and has a row's content."""
+    if not file or file.get("trashed"):
+        return False
+    return compare(file, row.cloud_size_bytes, row.cloud_sha1) == SAME

@@ -19,6 +19,20 @@ WAITING_DOMAIN = [
     ("cloud_sync_status", "in", ("local", "error")),
     ("cloud_sync_status", "=", False),
 ]
+#: The same as ``SENDABLE`` in :mod:`.row_conditions`.
+SENDABLE_DOMAIN = expression.OR(
+    [
+        [("store_fname", "!=", False)],
+        [("db_datas", "!=", False)],
+        [
+            "&",
+            ("cloud_file_id", "=", False),
+            "|",
+            ("file_size", "=", False),
+            ("file_size", "=", 0),
+        ],
+    ]
+)
 MB = 1024 * 1024
 
 
@@ -68,24 +82,17 @@ class CloudStorageSyncService(models.AbstractModel):
             ),
             Clause(_("It is pinned: keep local"), [("cloud_keep_local", "=", False)]),
             Clause(
-                _("Its size was never recorded and its content can not be read"),
+                _("Its size or checksum was never recorded, its content can not be read"),
                 expression.OR(
                     [
-                        [("file_size", "!=", False)],
+                        [("file_size", "!=", False), ("checksum", "!=", False)],
                         [("store_fname", "=", False), ("db_datas", "=", False)],
                     ]
                 ),
             ),
             Clause(
                 _("Its content is missing on this server"),
-                expression.OR(
-                    [
-                        [("file_size", "=", False)],
-                        [("file_size", "=", 0)],
-                        [("store_fname", "!=", False)],
-                        [("db_datas", "!=", False)],
-                    ]
-                ),
+                SENDABLE_DOMAIN,
             ),
         ]
 

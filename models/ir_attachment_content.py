@@ -1,20 +1,24 @@
 """Where the bytes of an attachment come from: this server, a cache, Drive."""
+import hashlib
 import os
 
-from odoo import _, api, fields, models, tools
+from odoo import SUPERUSER_ID, _, api, fields, models, tools
 from odoo.exceptions import UserError
 from odoo.tools import config, human_size
 
 from ..drive import download
+from ..drive.compare import COMPARE_FIELDS, OTHER, compare, size_of
 from ..drive.errors import (
     ChecksumError,
     DriveError,
     ForbiddenError,
     NotFoundError,
     RangeError,
+    TransientError,
 )
 from ..exceptions import CloudFileError
 from ..odoo_bridge import fresh_environment
+from ..utils.digests import size_and_digests
 from ..utils.shared_cache import MEMORY, shared_disk_cache
 
 MB = 1024 * 1024
@@ -23,6 +27,7 @@ CACHE_MAX_SIZE_MB = 1024
 #: How long a reader waits for another one that downloads the same file.
 FILL_SECONDS = 60
 READ_TRIES = 4  # calls per request to Drive while a person waits
+MOST_SIBLINGS = 5  # attachments looked at for a content that Drive lost
 
 
 class ContentField(fields.Binary):
@@ -106,50 +111,165 @@ class IrAttachment(models.Model):
         with fresh_environment(self.env) as env:
             env.cr.execute(
                 "SELECT id FROM ir_attachment WHERE checksum = %s"
-                " AND cloud_file_id IS NOT NULL ORDER BY id LIMIT 1",
+                " AND cloud_file_id IS NOT NULL"
+                # other than the checksum this one is no hint; a file that was proven to
+                # be something else is none either
+                " AND COALESCE(cloud_sha1, checksum) = checksum ORDER BY id LIMIT 1",
                 (os.path.basename(fname),),
             )
             found = env.cr.fetchone()
-            return env[self._name].browse(found[0])._cloud_read() if found else data
+            if not found:
+                return data
+            content = env[self._name].browse(found[0])._cloud_read()
+        is_it = hashlib.sha1(content).hexdigest() == os.path.basename(fname)
+        return content if is_it else data
 
     # -- reading -------------------------------------------------------------------------
 
     def _cloud_read(self):
-        """All bytes, from a cache or from Drive, verified.
+        """All bytes, from a cache or from Drive, proven by their sha1.
 
         :rtype: bytes
         :raises CloudFileError: they can not be had; never returns wrong or empty bytes
         """
         self.ensure_one()
-        self._read(["cloud_size_bytes", "cloud_md5", "cloud_auth_id"])  # in one query
-        size, md5 = int(self.cloud_size_bytes), self.cloud_md5
+        self._read(["cloud_size_bytes", "cloud_sha1", "cloud_auth_id"])  # in one query
+        self._check_cloud_access()
+        size, sha1 = self._proven_content()
         if not size:
             return b""
-        self._check_cloud_access()
         MEMORY.configure(*self._memory_limits())
-        data = MEMORY.get(self.env.cr.dbname, md5)
+        data = MEMORY.get(self.env.cr.dbname, sha1)
         if data is None:
-            data = self._cached(size, md5) or self._fetch(size, md5)
-            MEMORY.put(self.env.cr.dbname, md5, data)
+            data = self._cached(size, sha1) or self._fetch(size, sha1)
+            MEMORY.put(self.env.cr.dbname, sha1, data)
         return data
 
-    def _cached(self, size, md5):
-        return self._disk_cache().read(md5, size)
+    def _cached(self, size, sha1):
+        return self._disk_cache().read(sha1, size)
 
-    def _fetch(self, size, md5):
+    def _fetch(self, size, sha1):
         """All bytes from Drive, into the disk cache; one download for all who wait."""
-        with self._disk_cache().fill_lock(md5, FILL_SECONDS):
-            return self._cached(size, md5) or self._download()
+        with self._disk_cache().fill_lock(sha1, FILL_SECONDS):
+            return self._cached(size, sha1) or self._download(size, sha1)
 
-    def _download(self):
+    def _download(self, size, sha1):
         """All bytes from Drive, into the disk cache on the way."""
-        size, md5 = int(self.cloud_size_bytes), self.cloud_md5
         try:
-            data = download.read(self._read_client(), self.cloud_file_id, size, md5)
+            data = download.read(self._read_client(), self.cloud_file_id, size, sha1)
+        except DriveError as err:
+            data = self._from_sibling(size, sha1, err)
+            if data is None:
+                raise self._cloud_error(err) from err
+        self._disk_cache().put(sha1, data)
+        return data
+
+    # -- what it has to be ---------------------------------------------------------------
+
+    def _proven_content(self):
+        """Size and sha1 of the content in Drive.
+
+        Rows of older versions, and of other tools, do not know the sha1: Drive is asked
+        for it once, and it is kept.
+
+        :rtype: tuple[int, str]
+        :raises CloudFileError: Drive has something else, or can not be asked
+        """
+        if self.cloud_sha1:
+            return int(self.cloud_size_bytes), self.cloud_sha1
+        try:
+            file = self._read_client().get(self.cloud_file_id, fields=COMPARE_FIELDS)
         except DriveError as err:
             raise self._cloud_error(err) from err
-        self._disk_cache().put(md5, data)
-        return data
+        known_size = int(self.cloud_size_bytes) or size_of(file)
+        if compare(file, known_size, None, self.cloud_md5) == OTHER:
+            err = ChecksumError("The file on Drive was changed (size or md5 differs)")
+            raise self._cloud_error(err) from err
+        size, sha1 = size_of(file), file.get("sha1Checksum")
+        if size is None or not sha1:
+            err = TransientError("Google Drive does not tell what it holds")
+            raise self._cloud_error(err) from err
+        self._note_proven(size, sha1, file.get("md5Checksum"))
+        return size, sha1
+
+    def _note_proven(self, size, sha1, md5):
+        """Keep what Drive told of a row that did not know, whatever the reader does."""
+        with self.env.registry.cursor() as cr:
+            cr.execute(
+                "UPDATE ir_attachment SET cloud_sha1 = %s, cloud_size_bytes = %s,"
+                " cloud_md5 = %s WHERE id IN ("
+                " SELECT id FROM ir_attachment WHERE id = %s AND cloud_file_id = %s"
+                " AND cloud_sha1 IS NULL FOR UPDATE SKIP LOCKED)",
+                (sha1, size, md5, self.id, self.cloud_file_id),
+            )
+
+    # -- the same content elsewhere ------------------------------------------------------
+
+    def _from_sibling(self, size, sha1, err):
+        """The bytes of another attachment with the same content, when Drive lost these.
+
+        :param DriveError err: why they can not be had where they should be
+        :return: bytes; None when there are none, or it is no use to look
+        """
+        for sibling in self._siblings(size, sha1, err):
+            if sibling._has_local_bytes():
+                return sibling._local_bytes()
+            try:
+                client = sibling._read_client()
+                return download.read(client, sibling.cloud_file_id, size, sha1)
+            except (DriveError, CloudFileError):
+                continue
+        return None
+
+    def _siblings(self, size, sha1, err):
+        """Iterate over attachments that have the same content elsewhere.
+
+        Those here first, their bytes read and compared; then those with another file in
+        Drive that was proven to be it.
+
+        :param DriveError err: as in :meth:`_from_sibling`
+        """
+        if not isinstance(err, (NotFoundError, ChecksumError, RangeError)):
+            return
+        self.env.cr.execute(
+            "SELECT id FROM ir_attachment WHERE checksum = %s AND id != %s"
+            " AND (store_fname IS NOT NULL OR db_datas IS NOT NULL"
+            " OR cloud_sha1 = checksum AND cloud_file_id != %s)"
+            " ORDER BY store_fname IS NULL AND db_datas IS NULL, id LIMIT %s",
+            (sha1, self.id, self.cloud_file_id, MOST_SIBLINGS),
+        )
+        for (row_id,) in self.env.cr.fetchall():
+            sibling = self.with_user(SUPERUSER_ID).browse(row_id)
+            if not sibling._has_local_bytes():
+                yield sibling
+            elif sibling._measured_here() == (size, sha1):
+                yield sibling
+
+    def _local_bytes(self):
+        if not self.store_fname:
+            plain = self.with_context(bin_size=False, bin_size_db_datas=False)
+            return plain.db_datas
+        try:
+            with open(self._full_path(self.store_fname), "rb") as file:
+                return file.read()
+        except OSError:
+            return None
+
+    def _measured_here(self):
+        """Size and sha1 of the bytes that really are on this server, None without any.
+
+        :rtype: tuple[int, str]
+        """
+        if self.store_fname:
+            try:
+                with open(self._full_path(self.store_fname), "rb") as file:
+                    return size_and_digests(file, "sha1")
+            except OSError:
+                return None
+        data = self._local_bytes() if self.db_datas else None
+        return data and (len(data), hashlib.sha1(data).hexdigest())
+
+    # -- who may -------------------------------------------------------------------------
 
     def _check_cloud_access(self):
         """:raises CloudFileError: access is switched off, or the account is gone"""

@@ -1,15 +1,15 @@
 """Bringing the bytes of attachments back to this server."""
 import contextlib
-import hashlib
 import os
 import time
 import uuid
 
 from odoo import _, api, models
+from odoo.exceptions import UserError
 from odoo.tools import human_size
 
 from ..drive import download
-from ..drive.errors import DriveError
+from ..drive.errors import ChecksumError, DriveError
 from ..exceptions import CloudFileError
 from ..utils.digests import size_and_digests
 
@@ -36,15 +36,15 @@ class IrAttachment(models.Model):
         return bool(self)
 
     def _restore_one(self):
+        """Bring one file back.
+
+        Bytes that are on this server and are not those in Drive stay, unless they are
+        damaged: they are newer.
+
+        :raises CloudFileError: the content can not be had, or does not fit on the disk
+        """
         if not self._is_intact_here():
-            if self._storage() == "db":
-                content = self._cloud_read()
-                checksum = self.checksum or hashlib.sha1(content).hexdigest()
-                self._write_columns(
-                    db_datas=content, store_fname=None, checksum=checksum
-                )
-            else:
-                self._download_to_filestore()
+            self._bring_back()
         self._flush_to_disk()
         vals = {"cloud_keep_local": True}
         if self._has_proxy_url():
@@ -52,22 +52,53 @@ class IrAttachment(models.Model):
         self.write(vals)
 
     def _is_intact_here(self):
-        """Whether what is on this server is what went to Drive, byte for byte."""
-        size, md5 = int(self.cloud_size_bytes), self.cloud_md5
-        if not size or not self._is_on_server():
-            return not size
-        if self.store_fname:
-            with open(self._full_path(self.store_fname), "rb") as file:
-                return size_and_digests(file, "md5") == (size, md5)
-        plain = self.with_context(bin_size=False, bin_size_db_datas=False)
-        return hashlib.md5(plain.db_datas).hexdigest() == md5
+        """Whether the bytes on this server are its content.
+
+        They are when they are what went to Drive, byte for byte, or what the row or the
+        name of their file say they are: then they came after.
+        """
+        found = self._measured_here()
+        if found is None:
+            return False
+        if not self.store_fname:
+            return True  # PostgreSQL lets no byte change by itself
+        told = {self.cloud_sha1, self.checksum, os.path.basename(self.store_fname)}
+        return found[1] in told
+
+    def _bring_back(self):
+        """Get the bytes from Drive.
+
+        :raises CloudFileError: they can not be had, or do not fit on the disk
+        """
+        size, sha1 = self._proven_content()
+        if not size:
+            self._write_columns(checksum=sha1, file_size=0)
+        elif self._storage() == "db":
+            self._write_columns(
+                db_datas=self._cloud_read(),
+                store_fname=None,
+                checksum=sha1,
+                file_size=size,
+            )
+        else:
+            self._check_room(size)
+            self._download_to_filestore(size, sha1)
+
+    def _check_room(self, size):
+        """:raises CloudFileError: the disk would have less left than is kept free"""
+        try:
+            self.env["cloud_storage.sync.service"]._check_fits(size)
+        except UserError as err:
+            raise CloudFileError("%s: %s" % (self.name, err)) from err
 
     def _flush_to_disk(self):
         """A power cut after this takes nothing: the copy in Drive may go."""
         if not self.store_fname or not int(self.cloud_size_bytes):
             return
         path = self._full_path(self.store_fname)
-        for name in (path, os.path.dirname(path)):  # the bytes, and their name
+        folder = os.path.dirname(path)
+        # the bytes, their name, and that of a folder that may be new
+        for name in (path, folder, os.path.dirname(folder)):
             handle = os.open(name, os.O_RDONLY)
             try:
                 os.fsync(handle)
@@ -92,27 +123,43 @@ class IrAttachment(models.Model):
             )
         self.invalidate_cache(list(columns) + ["raw", "datas"], self.ids)
 
-    def _download_to_filestore(self):
-        """Stream the file from Drive to its place in the filestore."""
+    def _download_to_filestore(self, size, sha1):
+        """Stream the file from Drive to its place in the filestore.
+
+        The place is named after the sha1 that was computed on the way.
+        """
         part = self._full_path("%s/%s" % (PARTS, uuid.uuid4().hex))
-        os.makedirs(os.path.dirname(part), exist_ok=True)
         try:
+            os.makedirs(os.path.dirname(part), exist_ok=True)
             with open(part, "wb") as target:
-                self._download_into(target)
-            # rows of very old versions have no checksum
-            checksum = self.checksum or _sha1_of(part)
-            fname = "%s/%s" % (checksum[:2], checksum)
-            os.makedirs(os.path.dirname(self._full_path(fname)), exist_ok=True)
+                self._download_into(target, size, sha1)
+            fname = self._place_for(size, sha1)
+            path = self._full_path(fname)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             # From here on the row is locked, which keeps the garbage collection away: the
             # file stays when this transaction commits, and goes when it does not.
-            self._write_columns(store_fname=fname, db_datas=None, checksum=checksum)
+            self._write_columns(
+                store_fname=fname, db_datas=None, checksum=sha1, file_size=size
+            )
             self._mark_for_gc(fname)
-            os.replace(part, self._full_path(fname))
+            if not os.path.exists(path):  # else it has this content already
+                os.replace(part, path)
         except OSError as err:
             raise self._no_room(err) from err
         finally:
             with contextlib.suppress(OSError):
                 os.unlink(part)
+
+    def _place_for(self, size, sha1):
+        """The name in the filestore for a content: its sha1, as Odoo has it.
+
+        A damaged file that has this name is somebody's last trace: it stays where it is,
+        and this content gets a place beside it.
+        """
+        fname = "%s/%s" % (sha1[:2], sha1)
+        if _is_free_or_same(self._full_path(fname), size, sha1):
+            return fname
+        return "%s-%s" % (fname, uuid.uuid4().hex[:8])
 
     @api.autovacuum
     def _gc_cloud_parts(self):
@@ -124,13 +171,23 @@ class IrAttachment(models.Model):
                 if time.time() - os.path.getmtime(path) > PART_SECONDS:
                     os.unlink(path)
 
-    def _download_into(self, target):
-        size, md5 = int(self.cloud_size_bytes), self.cloud_md5
+    def _download_into(self, target, size, sha1):
+        """Write the content to an open file, proven.
+
+        :raises CloudFileError: it can not be had
+        """
         client = self._read_client()
         try:
-            download.save(client, self.cloud_file_id, size, md5, target)
+            found = download.save(client, self.cloud_file_id, size, target)
+            if found != sha1:
+                raise ChecksumError(download.CHANGED)
         except DriveError as err:
-            raise self._cloud_error(err) from err
+            data = self._from_sibling(size, sha1, err)
+            if data is None:
+                raise self._cloud_error(err) from err
+            target.seek(0)
+            target.truncate()
+            target.write(data)
 
     def _no_room(self, err):
         return CloudFileError(
@@ -143,6 +200,10 @@ class IrAttachment(models.Model):
         )
 
 
-def _sha1_of(path):
-    with open(path, "rb") as file:
-        return size_and_digests(file, "sha1")[1]
+def _is_free_or_same(path, size, sha1):
+    """Whether a path has no file yet, or one with this very content."""
+    try:
+        with open(path, "rb") as file:
+            return size_and_digests(file, "sha1") == (size, sha1)
+    except FileNotFoundError:
+        return True

@@ -80,7 +80,7 @@ class IrAttachment(models.Model):
         return (
             kind == "image"
             and not subtype.startswith("svg")
-            and bool(self.cloud_md5)
+            and bool(self.cloud_sha1)
             and self.cloud_size_bytes <= LARGEST_SOURCE
         )
 
@@ -89,7 +89,7 @@ class IrAttachment(models.Model):
         return all(cache.read(self._thumbnail_key(side)) for side in THUMBNAIL_SIDES)
 
     def _thumbnail_key(self, side):
-        return "%s-image_%d" % (self.cloud_md5, side)
+        return "%s-image_%d" % (self.cloud_sha1, side)
 
     def _make_thumbnails(self, data):
         source, cache = base64.b64encode(data), self._disk_cache()

@@ -92,8 +92,8 @@ class MigrateRun(AttachmentRun):
         rows = retrying(self.env, lambda: self._reserve(attachment_id))
         if not rows:
             return None
-        copy = self._copy(rows[0])
-        self._verify(rows[0], copy)
+        size, sha1 = rows[0]._proven_content()
+        copy = self._verify(rows[0], self._copy(rows[0], size), size, sha1)
         source_id = rows[0].cloud_file_id
         if self.after == "keep":
             # no longer ours: reconcile would take it for left behind
@@ -133,7 +133,7 @@ class MigrateRun(AttachmentRun):
 
     # -- the copy ----------------------------------------------------------------------
 
-    def _copy(self, row):
+    def _copy(self, row, size):
         """Metadata of the file in the target, however it gets there."""
         body = {
             "id": row.cloud_reserved_id,
@@ -144,10 +144,14 @@ class MigrateRun(AttachmentRun):
         try:
             return self._copy_in_drive(row.cloud_file_id, body)
         except ConflictError:
-            return self.target.get(body["id"])
+            return self._untrashed(self.target.get(body["id"]))
         except CANNOT_COPY as err:
             _logger.debug("%s goes through this server: %s", row.cloud_file_id, err)
-        return self._copy_through_here(row, body)
+        return self._copy_through_here(row, body, size)
+
+    def _untrashed(self, file):
+        """The copy of an earlier try; somebody may have put it in the trash."""
+        return self.target.update(file["id"], trashed=False) if file["trashed"] else file
 
     def _folder(self, row):
         rule = self.book and self.service._rule_of(self.target_auth.config_ids[:1], row)
@@ -171,8 +175,7 @@ class MigrateRun(AttachmentRun):
             if lent:
                 self.source.unshare(file_id, lent)
 
-    def _copy_through_here(self, row, body):
-        size = int(row.cloud_size_bytes)
+    def _copy_through_here(self, row, body, size):
         source = Source(
             lambda: RemoteFile(self.source, row.cloud_file_id, size),
             size,
@@ -181,16 +184,22 @@ class MigrateRun(AttachmentRun):
         )
         return upload(self.target, body, source)
 
-    def _verify(self, row, copy):
+    def _verify(self, row, copy, size, sha1):
+        """The copy's metadata, once it is proven to have the content.
+
+        :raises DriveError: it has another one, or Drive does not tell
+        """
         try:
-            verify(copy, int(row.cloud_size_bytes), row.cloud_md5)
+            return verify(self.target, copy, size, sha1)
         except ChecksumError:
-            # its id is burnt, the next try gets another
-            self.target.delete(copy["id"])
-            retrying(self.env, lambda: self._forget_reservation(row))
+            retrying(self.env, lambda: self._give_up(row))
             raise
 
-    def _forget_reservation(self, row):
+    def _give_up(self, row):
+        """Another id for the next try; what is under this one goes to the trash."""
+        self.env["cloud_storage.trash"]._queue_given_up(
+            row.cloud_reserved_id, row.cloud_reserved_for
+        )
         self._sharers(row.cloud_file_id).write({"cloud_reserved_id": False})
 
     # -- the rows ----------------------------------------------------------------------
@@ -200,7 +209,8 @@ class MigrateRun(AttachmentRun):
         self.env.cr.execute(
             "UPDATE ir_attachment SET cloud_file_id = %s, cloud_storage_url = %s,"
             " cloud_auth_id = %s, cloud_reserved_id = NULL, cloud_reserved_for = NULL"
-            " WHERE cloud_file_id = %s AND cloud_auth_id = %s AND cloud_md5 = %s"
+            " WHERE cloud_file_id = %s AND cloud_auth_id = %s"
+            " AND COALESCE(cloud_sha1, %s) = %s"
             " AND cloud_sync_status != 'pending' RETURNING id",
             (
                 copy["id"],
@@ -208,7 +218,8 @@ class MigrateRun(AttachmentRun):
                 self.target_auth.id,
                 source_id,
                 self.source_auth.id,
-                copy["md5Checksum"],
+                copy.get("sha1Checksum"),
+                copy.get("sha1Checksum"),
             ),
         )
         moved = [row_id for (row_id,) in self.env.cr.fetchall()]

@@ -10,7 +10,7 @@ from psycopg2.extras import execute_values
 
 from ..drive.source import MULTIPART_LIMIT
 from .cloud_storage_sync_rules import WAITING_DOMAIN
-from .row_conditions import WAITING
+from .row_conditions import HERE, SENDABLE, WAITING
 from .transaction import retrying
 
 #: First key of the advisory lock under which rows of an account are claimed.
@@ -63,6 +63,7 @@ class Claims:
         with self._claim_lock():
             while True:
                 ids, rows = retrying(self.env, lambda: self._mark_next(count))
+                self._use_up(rows)
                 self._again.difference_update(ids)
                 if self._only_ids is not None:
                     self._only_ids = [i for i in self._only_ids if i not in ids]
@@ -97,6 +98,11 @@ class Claims:
             expected = max(count, self.run.total_files - self.run.total_processed)
             self._drive_ids += client.generate_ids(min(ID_RESERVE, expected))
 
+    def _use_up(self, rows):
+        """Drive ids that rows were marked with are theirs, once that is committed."""
+        taken = {row.cloud_reserved_id for row in rows}
+        self._drive_ids = [i for i in self._drive_ids if i not in taken]
+
     @contextlib.contextmanager
     def _claim_lock(self):
         """Claims of an account happen one after the other, each with a fresh snapshot."""
@@ -115,9 +121,9 @@ class Claims:
         self.env.cr.execute(
             "SELECT %s FROM ir_attachment WHERE id IN %%s AND %s"
             " AND cloud_run_id IS DISTINCT FROM %%s"  # else it failed in this run
-            " AND (file_size IS NOT NULL OR (store_fname IS NULL AND db_datas IS NULL))"
-            " ORDER BY id FOR UPDATE SKIP LOCKED"
-            % (ROW_COLUMNS.replace(" ", ", "), WAITING),
+            " AND (file_size IS NOT NULL AND checksum IS NOT NULL OR NOT %s)"
+            " AND %s ORDER BY id FOR UPDATE SKIP LOCKED"
+            % (ROW_COLUMNS.replace(" ", ", "), WAITING, HERE, SENDABLE),
             (tuple(ids), self.run.id),
         )
         rows = [Row(*values) for values in self.env.cr.fetchall()]
@@ -152,8 +158,9 @@ class Claims:
         place = self.auth._place()
         kept = [r for r in rows if r.cloud_reserved_id and r.cloud_reserved_for == place]
         self._give_up([row for row in rows if row not in kept])
+        new_ids = iter(self._drive_ids)  # not used up before the commit
         marked = [
-            row if row in kept else row._replace(cloud_reserved_id=self._drive_ids.pop())
+            row if row in kept else row._replace(cloud_reserved_id=next(new_ids))
             for row in rows
         ]
         execute_values(

@@ -10,11 +10,12 @@ from ..drive.errors import ChecksumError, InvalidRequestError
 from .ir_attachment import CLOUD_FIELDS
 
 PATIENT_RUNS = 5  # failed runs after which a file waits for days
-#: Rows that are still this run's, with the content that was sent.
+#: Rows that are still this run's, with the content that was sent: the checksum is what
+#: Odoo changes with it, file and column are what code below the ORM may change.
 MARK_SYNCED = """
 UPDATE ir_attachment AS a SET cloud_sync_status = 'synced',
     cloud_file_id = v.drive_id, cloud_storage_url = v.link, cloud_md5 = v.md5,
-    cloud_size_bytes = v.size, cloud_synced_date = now() at time zone 'UTC',
+    cloud_sha1 = v.sha1, cloud_size_bytes = v.size, cloud_synced_date = now() at time zone 'UTC',
     cloud_auth_id = v.auth, cloud_reserved_id = NULL, cloud_reserved_for = NULL,
     cloud_run_id = NULL,
     cloud_attempts = 0, cloud_next_attempt = NULL, cloud_error_message = NULL,
@@ -22,9 +23,13 @@ UPDATE ir_attachment AS a SET cloud_sync_status = 'synced',
         THEN 'url' ELSE a.type END,
     url = CASE WHEN v.link_it AND a.cloud_keep_local IS NOT TRUE
         THEN '/cloud_storage/file/' || a.id ELSE a.url END
-FROM (VALUES %s) AS v (id, drive_id, link, md5, size, auth, run, sha1, link_it)
+FROM (VALUES %s) AS v (id, drive_id, link, md5, sha1, size, auth, run, checksum,
+    fname, link_it)
 WHERE a.id = v.id AND a.cloud_sync_status = 'pending'
-    AND a.cloud_run_id = v.run AND a.checksum IS NOT DISTINCT FROM v.sha1
+    AND a.cloud_run_id = v.run AND a.checksum IS NOT DISTINCT FROM v.checksum
+    AND a.store_fname IS NOT DISTINCT FROM v.fname
+    AND (a.db_datas IS NULL
+         OR octet_length(a.db_datas) = v.size AND md5(a.db_datas) = v.md5)
 RETURNING a.id
 """
 
@@ -101,7 +106,8 @@ class UploadLedger:
             self.env.cr._obj,
             MARK_SYNCED,
             [self._facts(outcome, row) for outcome, row in pairs],
-            template="(%s, %s, %s::varchar, %s, %s::numeric, %s, %s, %s::varchar, %s)",
+            template="(%s, %s, %s::varchar, %s, %s, %s::numeric, %s, %s, %s::varchar,"
+            " %s::varchar, %s)",
             page_size=len(pairs),
             fetch=True,
         )
@@ -120,10 +126,12 @@ class UploadLedger:
             outcome.metadata["id"],
             outcome.metadata.get("webViewLink"),
             outcome.md5,
+            outcome.sha1,
             outcome.task.size,
             self.auth.id,
             self.run.id,
             row.checksum,
+            row.store_fname,
             self.config.replace_local_with_cloud,
         )
 
@@ -146,6 +154,9 @@ class UploadLedger:
             burnt = isinstance(err, (ChecksumError, InvalidRequestError))
             if burnt:
                 self._forget_sessions([row.id])
+                self.env["cloud_storage.trash"]._queue_given_up(
+                    row.cloud_reserved_id, self.auth._place()
+                )
             self.env.cr.execute(
                 "UPDATE ir_attachment SET cloud_sync_status = %(status)s,"
                 " cloud_error_message = %(message)s,"

@@ -129,7 +129,7 @@ class UploadRun:
     def _budget(self):
         if not self.run.file_limit:
             return ID_RESERVE
-        taken = self.run.total_processed + self.pool.busy
+        taken = self.run.total_processed + self.pool.busy + self.twins.waiting()
         return max(0, min(ID_RESERVE, self.run.file_limit - taken))
 
     def _claim(self, count):
@@ -150,7 +150,8 @@ class UploadRun:
             # no folder, no upload: what was not handed out goes back
             back = []
             for leader in leaders[leaders.index(row) :]:
-                back += [leader] + self.twins.landed(leader)
+                same, others = self.twins.landed(leader)
+                back += [leader] + same + others
             retrying(self.env, lambda: self.ledger.put_back(back))
             raise
 
@@ -170,7 +171,7 @@ class UploadRun:
             mimetype=row.mimetype,
             sha1=row.checksum,
             session_uri=self._session_of(row),
-            twin_id=twin_id,
+            duplicate_id=twin_id,
         )
 
     def _session_of(self, row):
@@ -207,14 +208,16 @@ class UploadRun:
     def _sort(self, outcome, good, bad, back):
         """What the outcome means for its row, and for those with the same content."""
         row = outcome.task.key
-        followers = self.twins.landed(row)
+        same, others = self.twins.landed(row)
+        back += others  # to be read themselves; what is in Drive now they can share
+        self.claims.take_again([other.id for other in others])
         if outcome.error is None:
-            good += [(outcome, same) for same in [row] + followers]
+            good += [(outcome, one) for one in [row] + same]
         elif outcome.error.stops_run or self.claims.is_due_again(row):
-            back += [row] + followers
+            back += [row] + same
         else:
             bad.append(outcome)
-            back += followers
+            back += same
 
     def _judge(self, outcome):
         """Does this outcome end the run, or is the file worth a second try?"""

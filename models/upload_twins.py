@@ -19,7 +19,7 @@ class Twins:
             return rows
         leaders = []
         for row in rows:
-            leader_id = self._uploading.get(content_of(row))
+            leader_id = row.checksum and self._uploading.get(content_of(row))
             if row.file_size and leader_id:
                 self._followers.setdefault(leader_id, []).append(row)
                 continue
@@ -27,10 +27,22 @@ class Twins:
             leaders.append(row)
         return leaders
 
+    def waiting(self):
+        """How many rows wait for another's upload."""
+        return sum(map(len, self._followers.values()))
+
     def landed(self, row):
-        """The upload of ``row`` is over: its followers, who share its fate."""
+        """The upload of ``row`` is over: its followers, who share its fate.
+
+        :return: those whose bytes are the very file that was read for it, and the
+            others: rows tell that they have the same content, their bytes were not
+            looked at
+        :rtype: tuple[list, list]
+        """
         self._uploading.pop(content_of(row), None)
-        return self._followers.pop(row.id, [])
+        followers = self._followers.pop(row.id, [])
+        same = [f for f in followers if row.store_fname == f.store_fname is not None]
+        return same, [f for f in followers if f not in same]
 
     def in_drive(self, rows):
         """Drive files of this account with the contents of rows: ``{content: id}``."""

@@ -131,7 +131,9 @@ class EverythingInDrive(DemoUser):
             ),
         )
         attachment.invalidate_cache()
-        attachment.env["cloud_storage.sync.service"]._drop_local_bytes(attachment.ids)
+        service = attachment.env["cloud_storage.sync.service"]
+        rows = service._copies("id = %s", [attachment.id])
+        service._drop_local_bytes([service._measured(row) for row in rows])
         self.offloaded.add(attachment.id)
 
 

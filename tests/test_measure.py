@@ -137,6 +137,9 @@ class TestMeasure(ContentCase):
         self.set_columns(unknown, file_size=None)
         files = longer | column | same_size | unknown
         service = self.env["cloud_storage.sync.service"]
-        self.assertEqual(service._release(files.ids), 0)
+        self.assertEqual(service._release_now(self.config, files.ids), 0)
+        self.env.cr.commit()
+        rows = service._copies("id IN %s", [tuple(files.ids)])
+        self.assertFalse(service._proven(self.auth, rows))
         self.fresh()
         self.assertTrue(all(a._has_local_bytes() for a in files))

@@ -6,8 +6,8 @@ import os
 import re
 import stat
 
-# The md5 of a Drive file, then optionally the name of something derived from it.
-_KEY = re.compile(r"[0-9a-f]{32}(-[a-z0-9_]{1,32})?")
+# The sha1 of a content, then optionally the name of something derived from it.
+_KEY = re.compile(r"[0-9a-f]{40}(-[a-z0-9_]{1,32})?")
 
 
 class CacheLayout:
@@ -64,7 +64,7 @@ def check_key(key):
 
 def is_variant(key):
     """Tell whether ``key`` names something derived from a file, such as a thumbnail."""
-    return len(check_key(key)) > 32
+    return len(check_key(key)) > 40
 
 
 def list_directory(path):

@@ -38,7 +38,7 @@ class ProofMemory:
         """
         if self.has(key, file):
             return True
-        digest = hashlib.md5()
+        digest = hashlib.sha1()
         for chunk in iter(lambda: file.read(CHUNK_SIZE), b""):
             digest.update(chunk)
         file.seek(0)

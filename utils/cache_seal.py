@@ -4,19 +4,19 @@ import hashlib
 
 from .cache_layout import is_variant
 
-_DIGEST_LENGTH = 32  # hexadecimal md5
+_DIGEST_LENGTH = 40  # hexadecimal sha1
 
 
 def seal(key, data):
-    """Return (bytes to store, their md5) for the content ``data`` of an entry.
+    """Return (bytes to store, their sha1) for the content ``data`` of an entry.
 
     A plain key is the digest. A variant's says nothing of its content, so that its own
     digest is stored in front.
     """
     if not is_variant(key):
         return data, key
-    stored = _md5(data).encode("ascii") + data
-    return stored, _md5(stored)
+    stored = _sha1(data).encode("ascii") + data
+    return stored, _sha1(stored)
 
 
 def unseal(key, stored):
@@ -25,8 +25,8 @@ def unseal(key, stored):
     if is_variant(key):
         digest = stored[:_DIGEST_LENGTH].decode("ascii", "replace")
         content = stored[_DIGEST_LENGTH:]
-    return content if _md5(content) == digest else None
+    return content if _sha1(content) == digest else None
 
 
-def _md5(data):
-    return hashlib.md5(data).hexdigest()
+def _sha1(data):
+    return hashlib.sha1(data).hexdigest()

@@ -26,11 +26,11 @@ class CacheWriter:
     As a context manager it drops what was not committed.
     """
 
-    def __init__(self, path, size, md5, temporary=None, on_failure=None, on_end=None):
+    def __init__(self, path, size, sha1, temporary=None, on_failure=None, on_end=None):
         """
         :param str path: where the file belongs
         :param int size: its length in bytes
-        :param str md5: its digest in lower-case hexadecimal
+        :param str sha1: its digest in lower-case hexadecimal
         :param str temporary: directory to write in; None for a writer that only hashes
         :param callable on_failure: receives the OSError that ended the caching
         :param callable on_end: receives whether the file is in place, exactly once,
@@ -38,8 +38,8 @@ class CacheWriter:
         """
         self._path = path
         self._size = size
-        self._md5 = md5
-        self._digest = hashlib.md5()
+        self._sha1 = sha1
+        self._digest = hashlib.sha1()
         self._received = 0
         self._on_failure = on_failure
         self._on_end = on_end
@@ -56,7 +56,7 @@ class CacheWriter:
     @property
     def matches(self):
         """Whether all that was written has the size and the digest promised."""
-        return self._received == self._size and self._digest.hexdigest() == self._md5
+        return self._received == self._size and self._digest.hexdigest() == self._sha1
 
     def write(self, chunk):
         """Take the next bytes. Never raises OSError."""

@@ -1,6 +1,6 @@
 """Contents of files kept on disk, shared by the threads and processes of a server.
 
-An entry is named by the md5 of its content, so that it never changes and can be proven
+An entry is named by the sha1 of its content, so that it never changes and can be proven
 at any time. The cache only ever saves work: when it can not be read or written, callers
 see a miss or a writer that keeps nothing, a warning is logged once, and they go on.
 """
@@ -31,7 +31,7 @@ TOUCH_SECONDS = 60  # a use is noted at most this often, a note is a write
 class DiskCache:
     """Cache of one database below a directory, bounded in bytes and age.
 
-    Keys are the md5 of a content, 32 lower-case hexadecimal digits, or such a digest
+    Keys are the sha1 of a content, 40 lower-case hexadecimal digits, or such a digest
     with a suffix (``-image_128``) for a small variant derived from it. Other keys raise
     ValueError from every method. Any number of processes may use the same directory.
     """

@@ -14,24 +14,24 @@ def read_chunks(file, chunk_size):
             yield chunk
 
 
-def verified_chunks(chunks, md5):
-    """Yield ``chunks``, the last one only when all of them have the digest ``md5``.
+def verified_chunks(chunks, sha1):
+    """Yield ``chunks``, the last one only when all of them have the digest ``sha1``.
 
     A receiver that knows the length therefore never takes wrong bytes for the whole
     file: it misses the end. Each chunk is held back until the next one arrives.
 
     :param chunks: iterable of bytes
-    :param str md5: lower-case hexadecimal digest of the whole content
+    :param str sha1: lower-case hexadecimal digest of the whole content
     :raise CorruptContentError: instead of the last chunk
     """
-    digest = hashlib.md5()
+    digest = hashlib.sha1()
     held = b""
     for chunk in chunks:
         digest.update(chunk)
         if held:
             yield held
         held = chunk
-    if digest.hexdigest() != md5:
-        raise CorruptContentError("content does not have the md5 %s" % md5)
+    if digest.hexdigest() != sha1:
+        raise CorruptContentError("content does not have the sha1 %s" % sha1)
     if held:
         yield held

@@ -38,13 +38,13 @@ def content(number, size=1000):
     return (b"%d " % number * size)[:size]
 
 
-def md5(data):
-    return hashlib.md5(data).hexdigest()
+def sha1(data):
+    return hashlib.sha1(data).hexdigest()
 
 
 def store(cache, data):
-    assert cache.put(md5(data), data)
-    return md5(data)
+    assert cache.put(sha1(data), data)
+    return sha1(data)
 
 
 def files_below(path):
@@ -53,7 +53,7 @@ def files_below(path):
 
 
 def entry_path(cache, data):
-    return cache.get_path(md5(data), len(data))
+    return cache.get_path(sha1(data), len(data))
 
 
 # What is put comes back
@@ -76,7 +76,7 @@ def test_content_comes_back_by_all_ways(cache, data):
 
 
 def test_missing(cache):
-    key = md5(b"never put")
+    key = sha1(b"never put")
     assert cache.read(key) is None
     assert cache.open(key, 1) is None
     assert cache.get_path(key, 1) is None
@@ -90,21 +90,21 @@ def test_missing(cache):
 
 def test_in_pieces(cache):
     data = content(1, MB + 7)
-    with cache.writer(md5(data), len(data)) as writer:
+    with cache.writer(sha1(data), len(data)) as writer:
         for start in range(0, len(data), 65536):
             writer.write(data[start : start + 65536])
-        assert cache.read(md5(data)) is None  # nobody sees it before the end
+        assert cache.read(sha1(data)) is None  # nobody sees it before the end
         assert writer.matches
         assert writer.commit()
-    assert cache.read(md5(data)) == data
+    assert cache.read(sha1(data)) == data
 
 
 def test_another_object_finds_it(tmp_path, cache):
     data = content(1)
     store(cache, data)
     restarted = DiskCache(str(tmp_path / "cache"), "db", 10 * MB, 3600)
-    assert restarted.read(md5(data), len(data)) == data
-    assert restarted.get_path(md5(data), len(data))
+    assert restarted.read(sha1(data), len(data)) == data
+    assert restarted.get_path(sha1(data), len(data))
 
 
 def test_databases_are_apart(tmp_path):
@@ -113,11 +113,11 @@ def test_databases_are_apart(tmp_path):
     caches = [DiskCache(root, name, MB, 60) for name in names]
     data = content(1)
     for index, cache in enumerate(caches):
-        assert all(other.read(md5(data)) is None for other in caches[index:])
+        assert all(other.read(sha1(data)) is None for other in caches[index:])
         store(cache, data)
     caches[0].clear()
-    assert caches[0].read(md5(data)) is None
-    assert all(cache.read(md5(data)) == data for cache in caches[1:])
+    assert caches[0].read(sha1(data)) is None
+    assert all(cache.read(sha1(data)) == data for cache in caches[1:])
     assert len(os.listdir(root)) == len(names)
     assert os.listdir(str(tmp_path)) == ["cache"]
 
@@ -156,7 +156,7 @@ def test_one_object_per_directory_and_database(tmp_path):
 
 # Nobody outside steers or reads it
 
-KEY = "0" * 32
+KEY = "0" * 40
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ KEY = "0" * 32
         KEY + "-a\n",
         KEY + "\0",
         KEY.encode(),
-        "\u0660" * 32,
+        "\u0660" * 40,
     ],
 )
 def test_keys_that_are_none(cache, tmp_path, key):
@@ -212,7 +212,7 @@ def test_only_the_owner_may_look(cache, tmp_path):
     old = os.umask(0)
     try:
         key = store(cache, content(1))
-        with cache.fill_lock(key, 0), cache.writer(md5(b"x"), 1):
+        with cache.fill_lock(key, 0), cache.writer(sha1(b"x"), 1):
             for base, directories, names in os.walk(str(tmp_path)):
                 modes = [(os.path.join(base, name), 0o600) for name in names]
                 modes += [(os.path.join(base, name), 0o700) for name in directories]
@@ -235,7 +235,7 @@ def test_a_link_in_place_of_the_directory_is_not_followed(cache, tmp_path):
     (base,) = (tmp_path / "cache").iterdir()
     base.rename(tmp_path / "elsewhere")
     base.symlink_to(tmp_path / "elsewhere")
-    assert not cache.put(md5(content(2)), content(2))
+    assert not cache.put(sha1(content(2)), content(2))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -243,7 +243,7 @@ def test_a_directory_of_another_user_is_not_used(cache, tmp_path):
     store(cache, content(1))
     (base,) = (tmp_path / "cache").iterdir()
     os.chown(str(base), 12345, 12345)
-    assert not cache.put(md5(content(2)), content(2))
+    assert not cache.put(sha1(content(2)), content(2))
 
 
 # Damage is noticed
@@ -333,7 +333,7 @@ def test_unverified_open_is_for_those_who_hash_themselves(cache):
 
 @pytest.mark.parametrize("written", [b"", b"x", content(2), content(1) + b"x"])
 def test_wrong_content_is_not_stored(cache, tmp_path, written):
-    key = md5(content(1))
+    key = sha1(content(1))
     with cache.writer(key, 1000) as writer:
         writer.write(written)
         assert not writer.matches
@@ -343,7 +343,7 @@ def test_wrong_content_is_not_stored(cache, tmp_path, written):
 
 
 def test_right_content_of_wrong_size_is_not_stored(cache):
-    with cache.writer(md5(content(1)), 999) as writer:
+    with cache.writer(sha1(content(1)), 999) as writer:
         writer.write(content(1))
         assert not writer.matches
         assert not writer.commit()
@@ -357,24 +357,24 @@ def test_put_under_a_foreign_key(cache):
 def test_unfinished_content_leaves_nothing(cache, tmp_path):
     data = content(1)
     with pytest.raises(ZeroDivisionError):
-        with cache.writer(md5(data), len(data)) as writer:
+        with cache.writer(sha1(data), len(data)) as writer:
             writer.write(data)
             raise ZeroDivisionError
-    assert cache.read(md5(data)) is None
-    assert not [path for path in files_below(str(tmp_path)) if md5(data) in path]
+    assert cache.read(sha1(data)) is None
+    assert not [path for path in files_below(str(tmp_path)) if sha1(data) in path]
     assert not writer.commit()
     writer.write(b"after the end")
 
 
 def test_verified_chunks_hold_back_the_end():
     good = [b"a", b"b", b"c"]
-    assert list(verified_chunks(good, md5(b"abc"))) == good
-    assert list(verified_chunks([], md5(b""))) == []
+    assert list(verified_chunks(good, sha1(b"abc"))) == good
+    assert list(verified_chunks([], sha1(b""))) == []
     received = []
     with pytest.raises(CorruptContentError):
-        received.extend(verified_chunks(good, md5(b"abd")))
+        received.extend(verified_chunks(good, sha1(b"abd")))
     with pytest.raises(CorruptContentError):
-        list(verified_chunks([], md5(b"abc")))
+        list(verified_chunks([], sha1(b"abc")))
     assert received in ([], [b"a", b"b"])
 
 
@@ -388,7 +388,7 @@ def test_quota(tmp_path, clock):
         clock.offset += 0.01
         assert cache.stats()["bytes"] <= 100 * 1000
     assert cache.stats()["files"] >= 80
-    assert all(cache.read(md5(content(number))) for number in range(250, 300))
+    assert all(cache.read(sha1(content(number))) for number in range(250, 300))
 
 
 def test_least_recently_used_goes_first(tmp_path, clock):
@@ -397,11 +397,11 @@ def test_least_recently_used_goes_first(tmp_path, clock):
         store(cache, content(number))
         clock.offset += 1
     clock.offset += 120
-    assert cache.read(md5(content(0)))
+    assert cache.read(sha1(content(0)))
     clock.offset += 120
-    assert cache.get_path(md5(content(1)), 1000)
+    assert cache.get_path(sha1(content(1)), 1000)
     store(cache, content(10))
-    kept = [number for number in range(11) if cache.read(md5(content(number)))]
+    kept = [number for number in range(11) if cache.read(sha1(content(number)))]
     assert kept[:2] == [0, 1]
     assert 10 in kept
     assert 2 not in kept
@@ -418,9 +418,9 @@ def test_several_objects_share_the_quota(tmp_path):
 def test_larger_than_the_quota(tmp_path):
     cache = DiskCache(str(tmp_path), "db", 1500, 3600)
     store(cache, content(1))
-    assert not cache.put(md5(content(2, 1501)), content(2, 1501))
-    assert cache.read(md5(content(1)))
-    writer = cache.writer(md5(content(2, 1501)), 1501)
+    assert not cache.put(sha1(content(2, 1501)), content(2, 1501))
+    assert cache.read(sha1(content(1)))
+    writer = cache.writer(sha1(content(2, 1501)), 1501)
     writer.write(content(2, 1501))
     assert writer.matches and not writer.active and not writer.commit()
 
@@ -445,7 +445,7 @@ def test_the_count_follows_without_a_scan(tmp_path):
     cache = DiskCache(str(tmp_path), "db", 50 * 1000, 3600)
     for number in range(5):
         store(cache, content(number))
-    cache.drop(md5(content(0)))
+    cache.drop(sha1(content(0)))
     assert counted(tmp_path) == 4 * 1000
     cache.clear()
     assert counted(tmp_path) == 0
@@ -456,7 +456,7 @@ def test_given_up_writers_give_their_room_back(tmp_path):
     for number in range(5):
         store(cache, content(number))
     for number in range(100):
-        with cache.writer(md5(content(number)), 1000) as writer:
+        with cache.writer(sha1(content(number)), 1000) as writer:
             writer.write(b"given up")
     assert cache.stats()["files"] == 5
     assert counted(tmp_path) == 5 * 1000
@@ -487,7 +487,7 @@ def test_age_counts_from_the_last_use(cache, clock):
     assert cache.read(key)
     clock.offset += 3000
     assert cache.read(key)
-    assert cache.read(md5(content(2))) is None
+    assert cache.read(sha1(content(2))) is None
     clock.offset += 3600
     assert cache.get_path(key, 1000) is None
 
@@ -526,14 +526,14 @@ def test_leftovers_of_the_crashed(cache, tmp_path):
 def test_switched_off(tmp_path):
     for max_bytes, ttl in ((0, 60), (MB, 0)):
         cache = DiskCache(str(tmp_path), "db", max_bytes, ttl)
-        assert not cache.put(md5(b"x"), b"x")
-        assert cache.read(md5(b"x")) is None
-        assert cache.get_path(md5(b"x"), 1) is None
+        assert not cache.put(sha1(b"x"), b"x")
+        assert cache.read(sha1(b"x")) is None
+        assert cache.get_path(sha1(b"x"), 1) is None
 
 
 def test_clear(cache):
     key = store(cache, content(1))
-    with cache.writer(md5(content(2)), 1000) as writer:
+    with cache.writer(sha1(content(2)), 1000) as writer:
         writer.write(content(2))
         cache.clear()
         assert cache.read(key) is None
@@ -548,16 +548,16 @@ def assert_works_without_keeping(cache, caplog):
     data = content(1)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            with cache.writer(md5(data), len(data)) as writer:
+            with cache.writer(sha1(data), len(data)) as writer:
                 writer.write(data)
                 assert writer.matches
                 assert not writer.commit()
-            assert not cache.put(md5(data), data)
-            assert cache.read(md5(data)) is None
-            assert cache.get_path(md5(data), len(data)) is None
-            with cache.fill_lock(md5(data), 5) as owner:
+            assert not cache.put(sha1(data), data)
+            assert cache.read(sha1(data)) is None
+            assert cache.get_path(sha1(data), len(data)) is None
+            with cache.fill_lock(sha1(data), 5) as owner:
                 assert not owner
-        cache.drop(md5(data))
+        cache.drop(sha1(data))
         cache.clear()
         cache.sweep()
     assert len(caplog.records) == 1
@@ -577,10 +577,10 @@ def test_root_is_below_a_file(tmp_path, caplog):
 
 def test_directory_removed_meanwhile(cache, tmp_path, caplog):
     store(cache, content(1))
-    writer = cache.writer(md5(content(2)), 1000)
+    writer = cache.writer(sha1(content(2)), 1000)
     writer.write(content(2))
     (tmp_path / "cache").rename(tmp_path / "gone")
     assert not writer.commit()
     store(cache, content(3))
-    assert cache.read(md5(content(3))) == content(3)
+    assert cache.read(sha1(content(3))) == content(3)
     assert not caplog.records

@@ -21,8 +21,8 @@ PATIENCE = 60  # seconds for what takes a fraction of one on an idle machine
 fork = multiprocessing.get_context("fork")
 
 
-def md5(data):
-    return hashlib.md5(data).hexdigest()
+def sha1(data):
+    return hashlib.sha1(data).hexdigest()
 
 
 def content(number, size):
@@ -64,7 +64,7 @@ def run_threads(count, target):
 
 
 def write_slowly(cache, data, pieces=20):
-    with cache.writer(md5(data), len(data)) as writer:
+    with cache.writer(sha1(data), len(data)) as writer:
         step = len(data) // pieces + 1
         for start in range(0, len(data), step):
             writer.write(data[start : start + step])
@@ -83,14 +83,14 @@ def write_and_read(index, queue, root, contents):
         order = random.Random(index * 10 + thread)
         for _ in range(60):
             data = order.choice(contents)
-            found = cache.read(md5(data))
+            found = cache.read(sha1(data))
             if found is None:
                 write_slowly(cache, data, 3)
             elif found != data:
-                wrong.append(md5(data))
-            with cache.open(md5(data), len(data)) or open(os.devnull, "rb") as file:
+                wrong.append(sha1(data))
+            with cache.open(sha1(data), len(data)) or open(os.devnull, "rb") as file:
                 if file.read() not in (data, b""):
-                    wrong.append(md5(data))
+                    wrong.append(sha1(data))
 
     run_threads(3, work)
     queue.put(wrong)
@@ -102,9 +102,9 @@ def test_many_processes_and_threads(tmp_path):
     answers = run_processes(4, write_and_read, tmp_path, contents)
     assert answers == [[]] * 4
     cache = new_cache(tmp_path, 3 * MB)
-    kept = [data for data in contents if cache.read(md5(data)) is not None]
+    kept = [data for data in contents if cache.read(sha1(data)) is not None]
     assert kept
-    assert all(cache.read(md5(data)) == data for data in kept)
+    assert all(cache.read(sha1(data)) == data for data in kept)
     assert not any(path.is_file() for path in tmp_path.rglob("tmp/*"))
     cache.sweep()
     assert cache.stats()["bytes"] <= 3 * MB
@@ -117,17 +117,17 @@ def write_one(index, queue, root, data):
 def test_concurrent_writers_of_one_key(tmp_path):
     data = content(1, 2 * MB)
     assert run_processes(4, write_one, tmp_path, data) == [True] * 4
-    assert new_cache(tmp_path).read(md5(data), len(data)) == data
+    assert new_cache(tmp_path).read(sha1(data), len(data)) == data
     assert new_cache(tmp_path).stats()["files"] == 1
 
 
 def test_open_file_survives_eviction(tmp_path):
     cache = new_cache(tmp_path)
     data = content(1, MB)
-    cache.put(md5(data), data)
-    with cache.open(md5(data), MB) as file:
+    cache.put(sha1(data), data)
+    with cache.open(sha1(data), MB) as file:
         cache.clear()
-        assert cache.read(md5(data)) is None
+        assert cache.read(sha1(data)) is None
         assert file.read() == data
 
 
@@ -135,7 +135,7 @@ def test_open_file_survives_eviction(tmp_path):
 
 
 def write_half_and_wait(root, data, ready):
-    writer = new_cache(root).writer(md5(data), len(data))
+    writer = new_cache(root).writer(sha1(data), len(data))
     writer.write(data[: len(data) // 2])
     ready.set()
     time.sleep(PATIENCE)
@@ -159,10 +159,10 @@ def test_killed_writer(tmp_path):
     job = start_half_writer(tmp_path, data)
     cache = new_cache(tmp_path)
     kill(job)
-    assert cache.read(md5(data)) is None
-    assert cache.follow(md5(data), len(data)) is None  # nobody writes it any more
+    assert cache.read(sha1(data)) is None
+    assert cache.follow(sha1(data), len(data)) is None  # nobody writes it any more
     assert write_slowly(cache, data)
-    assert cache.read(md5(data)) == data
+    assert cache.read(sha1(data)) == data
     assert cache.sweep(time.time() + 3601).files >= 1
     assert not any(path.is_file() for path in tmp_path.rglob("tmp/*"))
 
@@ -175,14 +175,14 @@ def hold_lock(root, key, ready):
 
 
 def test_killed_owner_of_the_fill_lock(tmp_path):
-    key, ready = md5(b"x"), fork.Event()
+    key, ready = sha1(b"x"), fork.Event()
     job = fork.Process(target=hold_lock, args=(tmp_path, key, ready))
     job.start()
     assert ready.wait(PATIENCE)
     cache = new_cache(tmp_path)
     with cache.fill_lock(key, 0) as owner:
         assert not owner
-    with cache.fill_lock(md5(b"other"), 0) as owner:
+    with cache.fill_lock(sha1(b"other"), 0) as owner:
         assert owner
     kill(job)
     with cache.fill_lock(key, PATIENCE) as owner:
@@ -194,7 +194,7 @@ def test_killed_owner_of_the_fill_lock(tmp_path):
 
 def read_through(cache, data, downloads, timeout=PATIENCE):
     """What a reader does: look, else lock, look again, download."""
-    key = md5(data)
+    key = sha1(data)
     found = cache.read(key)
     if found is not None:
         return found
@@ -243,10 +243,10 @@ def test_locks_exclude(tmp_path):
 
 def test_waiting_ends(tmp_path):
     cache = new_cache(tmp_path)
-    with cache.fill_lock(md5(b"x"), 0) as first:
-        with cache.fill_lock(md5(b"x"), 0.1) as second:
+    with cache.fill_lock(sha1(b"x"), 0) as first:
+        with cache.fill_lock(sha1(b"x"), 0.1) as second:
             assert (first, second) == (True, False)
-    with cache.fill_lock(md5(b"x"), 0) as third:
+    with cache.fill_lock(sha1(b"x"), 0) as third:
         assert third
 
 
@@ -256,9 +256,9 @@ def test_waiting_ends(tmp_path):
 def test_followers_get_it_all(tmp_path):
     data = content(1, 3 * MB)
     cache = new_cache(tmp_path)
-    writer = cache.writer(md5(data), len(data))
+    writer = cache.writer(sha1(data), len(data))
     writer.write(data[:1000])
-    streams = [cache.follow(md5(data), len(data)) for _ in range(5)]
+    streams = [cache.follow(sha1(data), len(data)) for _ in range(5)]
     firsts = [next(stream) for stream in streams]
     assert firsts == [data[:1000]] * 5  # long before the end
 
@@ -271,7 +271,7 @@ def test_followers_get_it_all(tmp_path):
         return firsts[index] + b"".join(streams[index]) == data
 
     assert run_threads(6, finish) == [True] * 6
-    assert cache.follow(md5(data), len(data)) is None
+    assert cache.follow(sha1(data), len(data)) is None
 
 
 def follow_without_waiting(root, data):
@@ -281,13 +281,13 @@ def follow_without_waiting(root, data):
     def refuse(_seconds):
         raise AssertionError("waits for a writer that is gone")
 
-    return follow(str(temporary), md5(data), len(data), PATIENCE, refuse)
+    return follow(str(temporary), sha1(data), len(data), PATIENCE, refuse)
 
 
 def test_followed_writer_gives_up(tmp_path):
     data = content(1, MB)
     cache = new_cache(tmp_path)
-    writer = cache.writer(md5(data), len(data))
+    writer = cache.writer(sha1(data), len(data))
     writer.write(data[:1000])
     stream = follow_without_waiting(tmp_path, data)
     received = next(stream)
@@ -314,9 +314,9 @@ def test_followed_writer_is_killed(tmp_path):
 def test_followed_writer_stalls(tmp_path):
     data = content(1, MB)
     cache = new_cache(tmp_path)
-    with cache.writer(md5(data), len(data)) as writer:
+    with cache.writer(sha1(data), len(data)) as writer:
         writer.write(data[:1000])
-        stream = cache.follow(md5(data), len(data), stall=0.05)
+        stream = cache.follow(sha1(data), len(data), stall=0.05)
         assert next(stream) == data[:1000]
         with pytest.raises(FillAbandonedError):
             next(stream)
@@ -324,8 +324,8 @@ def test_followed_writer_stalls(tmp_path):
 
 def test_nobody_to_follow(tmp_path):
     cache = new_cache(tmp_path)
-    with cache.writer(md5(b"a"), 1):
-        assert cache.follow(md5(b"b"), 1) is None
+    with cache.writer(sha1(b"a"), 1):
+        assert cache.follow(sha1(b"b"), 1) is None
 
 
 # A disk that is full
@@ -334,11 +334,11 @@ def test_nobody_to_follow(tmp_path):
 def write_with_small_files_only(index, queue, root, limit):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     cache, data, small = new_cache(root), content(1, 2 * limit), content(2, 1000)
-    with cache.writer(md5(data), len(data)) as writer:
+    with cache.writer(sha1(data), len(data)) as writer:
         for start in range(0, len(data), 50 * 1000):
             writer.write(data[start : start + 50 * 1000])
         outcome = (writer.matches, writer.active, writer.commit())
-    queue.put((outcome, cache.read(md5(data)), cache.put(md5(small), small)))
+    queue.put((outcome, cache.read(sha1(data)), cache.put(sha1(small), small)))
 
 
 def test_disk_refuses_in_the_middle(tmp_path):
@@ -363,11 +363,11 @@ def tiny_disk(tmp_path):
 def test_disk_full(tiny_disk, caplog):
     cache = new_cache(tiny_disk)
     contents = [content(number, 300 * 1000) for number in range(8)]
-    stored = [cache.put(md5(data), data) for data in contents]
+    stored = [cache.put(sha1(data), data) for data in contents]
     assert stored[:3] == [True] * 3
     assert not any(stored[4:])
     for data, is_stored in zip(contents, stored):
-        assert cache.read(md5(data)) == (data if is_stored else None)
+        assert cache.read(sha1(data)) == (data if is_stored else None)
     assert len(caplog.records) == 1
-    cache.drop(md5(contents[0]))
-    assert cache.put(md5(contents[7]), contents[7])
+    cache.drop(sha1(contents[0]))
+    assert cache.put(sha1(contents[7]), contents[7])
