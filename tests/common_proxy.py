@@ -55,6 +55,7 @@ class ProxyCase(CloudCase):
             {
                 "cloud_file_id": file_id,
                 "cloud_md5": hashlib.md5(content).hexdigest(),
+                "cloud_sha1": hashlib.sha1(content).hexdigest(),
                 "cloud_size_bytes": len(content),
                 "cloud_sync_status": "synced",
                 "cloud_synced_date": "2021-03-04 05:06:07",

@@ -23,7 +23,7 @@ class TestAccessLog(ProxyCase):
         session = self.new_session(user)
         self.get(attachment, session=session, Range="bytes=2-5", User_Agent="Reader/1")
         self.get(attachment, session=session, method="HEAD")
-        etag = '"%s"' % attachment.cloud_md5
+        etag = '"%s"' % attachment.cloud_sha1
         self.get(attachment, session=session, If_None_Match=etag)
         self.get(attachment, session=session, Range="bytes=99-")
         self.get(attachment)

@@ -14,6 +14,7 @@ VALUES = {
     "cloud_synced_date": "2021-01-01 00:00:00",
     "cloud_size_bytes": 5,
     "cloud_md5": "0" * 32,
+    "cloud_sha1": "0" * 40,
     "cloud_error_message": "x",
     "cloud_attempts": 1,
     "cloud_next_attempt": "2021-01-01 00:00:00",

@@ -20,7 +20,7 @@ class TestContentCache(ContentCase):
     def entry(self, attachment):
         """Path of the attachment's bytes in the disk cache, None when not there."""
         cache = self.env["ir.attachment"]._disk_cache()
-        return cache.get_path(attachment.cloud_md5, int(attachment.cloud_size_bytes))
+        return cache.get_path(attachment.cloud_sha1, int(attachment.cloud_size_bytes))
 
     def forget_memory(self):
         """As in another process."""
@@ -73,7 +73,7 @@ class TestContentCache(ContentCase):
         self.addCleanup(self.env["ir.attachment"]._disk_cache().clear)
         attachment = self.in_drive(b"elsewhere")
         self.assertTrue(attachment.raw)
-        self.assertTrue(glob.glob(folder + "/*/*/" + attachment.cloud_md5))
+        self.assertTrue(glob.glob(folder + "/*/*/" + attachment.cloud_sha1))
         parameters.set_param("cloud_storage.cache_max_size_mb", "1")
         parameters.set_param("cloud_storage.cache_ttl_seconds", "7")
         cache = self.env["ir.attachment"]._disk_cache()
@@ -118,7 +118,7 @@ class TestContentCache(ContentCase):
         def read():
             with self.other_transaction() as env:
                 raw = env["ir.attachment"].browse(attachment.id).raw
-                found.append(hashlib.md5(raw).hexdigest())
+                found.append(hashlib.sha1(raw).hexdigest())
 
         threads = [
             threading.Thread(target=self._in_environments, args=(read,)) for _i in range(5)
@@ -127,7 +127,7 @@ class TestContentCache(ContentCase):
             thread.start()
         for thread in threads:
             thread.join(60)
-        self.assertEqual(found, [attachment.cloud_md5] * 5)
+        self.assertEqual(found, [attachment.cloud_sha1] * 5)
         self.assertEqual(self.downloads(), 1)
 
     def test_one_file_is_asked_for_not_its_neighbours(self):
@@ -143,7 +143,8 @@ class TestContentCache(ContentCase):
         ids = [one.id] + [one.copy().id for _i in range(79)]
         self.cr.execute(
             "UPDATE ir_attachment AS a SET cloud_file_id = o.cloud_file_id,"
-            " cloud_md5 = o.cloud_md5, cloud_size_bytes = o.cloud_size_bytes,"
+            " cloud_md5 = o.cloud_md5, cloud_sha1 = o.cloud_sha1,"
+            " cloud_size_bytes = o.cloud_size_bytes,"
             " cloud_auth_id = o.cloud_auth_id, cloud_sync_status = 'synced',"
             " store_fname = NULL FROM ir_attachment AS o"
             " WHERE a.id IN %s AND o.id = %s",

@@ -129,7 +129,7 @@ class TestWebImage(ContentCase):
         cache = self.env["ir.attachment"]._disk_cache()
         content = self.emulator.content(attachment.cloud_file_id)
         attachment._make_thumbnails(content)
-        self.assertFalse(cache.read(attachment.cloud_md5))
+        self.assertFalse(cache.read(attachment.cloud_sha1))
         for size, expected in (("128x128", (128, 64)), ("256x256", (256, 128)),
                                ("64x64", (64, 32)), ("200x100", (200, 100))):
             answer = self.get("/web/image/%d/%s" % (attachment.id, size))

@@ -74,7 +74,8 @@ class TestUpload(CloudCase):
         attachment = self.make_attachment(b"precious")
         self.assertEqual(self.sync()["errors"], 1)
         self.assertEqual(attachment.cloud_sync_status, "error")
-        self.assertIn("md5", attachment.cloud_error_message)
+        self.assertIn("sha1", attachment.cloud_error_message)
+        self.env["cloud_storage.trash"]._process()  # as the next cron does
         self.assertFalse(self.drive_files())
         self.assertTrue(os.path.exists(self.local_path(attachment)))
         self.assertEqual(self.sync()["synced"], 1)

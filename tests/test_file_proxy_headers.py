@@ -114,10 +114,10 @@ class TestFileProxyHeaders(ProxyCase):
         self.assertEqual(refused.headers["Cache-Control"], "no-store")
 
     def test_cache_paths_can_not_be_steered(self):
-        """The name in the cache is the md5, whatever the file is called."""
+        """The name in the cache is the sha1, whatever the file is called."""
         attachment = self.make_cloud_file(b"content", name="../../../x", public=True)
         self.get(attachment, params={"filename": "../../../y"})
-        self.assertEqual(self.cached_files(), [attachment.cloud_md5])
+        self.assertEqual(self.cached_files(), [attachment.cloud_sha1])
 
     # -- Drive does not deliver --------------------------------------------------------
 

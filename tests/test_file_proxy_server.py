@@ -20,8 +20,8 @@ class TestFileProxyServer(ProxyCase):
     """Servers of their own, threaded and prefork."""
 
     def read(self, answer):
-        """Read to the end without keeping it; return the size and the md5."""
-        digest, size = hashlib.md5(), 0
+        """Read to the end without keeping it; return the size and the sha1."""
+        digest, size = hashlib.sha1(), 0
         for block in iter(lambda: answer.read(BLOCK), b""):
             digest.update(block)
             size += len(block)
@@ -38,10 +38,10 @@ class TestFileProxyServer(ProxyCase):
             os.path.join(self.emulator._scratch, "**", "content", "*"), recursive=True
         )
         os.truncate(max(stored, key=os.path.getmtime), HUGE)
-        digest = hashlib.md5()
+        digest = hashlib.sha1()
         for _number in range(HUGE // MB):
             digest.update(content)
-        attachment.write({"cloud_size_bytes": HUGE, "cloud_md5": digest.hexdigest()})
+        attachment.write({"cloud_size_bytes": HUGE, "cloud_sha1": digest.hexdigest()})
         self.cr.commit()
         return attachment
 
@@ -71,7 +71,7 @@ class TestFileProxyServer(ProxyCase):
                     with PeakMemory(server.pids()) as memory:
                         answer = self.start_reading(server, huge)
                         found = self.read(answer)
-                    self.assertEqual(found, (HUGE, huge.cloud_md5))
+                    self.assertEqual(found, (HUGE, huge.cloud_sha1))
                     self.assertLess(memory.growth, MOST_GROWTH, state)
 
     def test_streams_in_both_modes(self):

@@ -156,7 +156,7 @@ class TestFileProxyStreams(ProxyCase):
         self.assertTrue(all(answer.content == self.content for answer in answers))
         # one in general; on a machine that stands still for seconds a few
         self.assertLess(self.emulator.count("files.media"), 5)
-        self.assertEqual(self.cache().read(attachment.cloud_md5), self.content)
+        self.assertEqual(self.cache().read(attachment.cloud_sha1), self.content)
 
     # -- Drive breaks off --------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class TestFileProxyStreams(ProxyCase):
     def test_damaged_cache_entry(self):
         attachment = self.make_cloud_file(self.content, public=True)
         self.get(attachment)
-        path = self.cache().get_path(attachment.cloud_md5, SIZE)
+        path = self.cache().get_path(attachment.cloud_sha1, SIZE)
         for headers in ({}, {"Range": "bytes=0-9"}):
             with self.subTest(headers=headers):
                 self.wait_for(lambda: os.path.exists(path), "not in the cache again")

@@ -138,6 +138,7 @@ class TestMigrate(RestoreCase):
         self.assertEqual(run.total_errors, 1)
         self.assertEqual((file.cloud_file_id, file.cloud_auth_id), (old, self.auth))
         self.assertFalse(file.cloud_reserved_id)
+        self.env["cloud_storage.trash"]._process()  # as the next cron does
         self.assertFalse(self.owned())
         self.assertTrue(self.drive_file(old), "the source is still there")
 

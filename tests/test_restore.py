@@ -244,7 +244,7 @@ class TestRestoreTroubles(RestoreCase):
         self.assertEqual(run.state, "done")
         self.assertEqual(file.raw, b"new content")
 
-    def test_md5_is_verified(self):
+    def test_content_is_verified(self):
         file = self.synced(keep=False)
         self.env["ir.attachment"]._clear_cloud_cache()
         self.emulator.fault("files.media", times=-1, alter=True)
