@@ -1,4 +1,5 @@
 """Where the bytes of an attachment come from: this server, a cache, Drive."""
+import functools
 import hashlib
 import os
 
@@ -189,18 +190,22 @@ class IrAttachment(models.Model):
         if size is None or not sha1:
             err = TransientError("Google Drive does not tell what it holds")
             raise self._cloud_error(err) from err
-        self._note_proven(size, sha1, file.get("md5Checksum"))
+        note = functools.partial(
+            self._note_proven, self.cloud_file_id, size, sha1, file.get("md5Checksum")
+        )
+        # not in this transaction, nor before its end: it may go on to write the row
+        self.env.cr.postcommit.add(note)
         return size, sha1
 
-    def _note_proven(self, size, sha1, md5):
-        """Keep what Drive told of a row that did not know, whatever the reader does."""
+    def _note_proven(self, file_id, size, sha1, md5):
+        """Keep what Drive told of a row that did not know."""
         with self.env.registry.cursor() as cr:
             cr.execute(
                 "UPDATE ir_attachment SET cloud_sha1 = %s, cloud_size_bytes = %s,"
                 " cloud_md5 = %s WHERE id IN ("
                 " SELECT id FROM ir_attachment WHERE id = %s AND cloud_file_id = %s"
                 " AND cloud_sha1 IS NULL FOR UPDATE SKIP LOCKED)",
-                (sha1, size, md5, self.id, self.cloud_file_id),
+                (sha1, size, md5, self.id, file_id),
             )
 
     # -- the same content elsewhere ------------------------------------------------------

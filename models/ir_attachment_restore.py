@@ -72,13 +72,15 @@ class IrAttachment(models.Model):
         """
         size, sha1 = self._proven_content()
         if not size:
-            self._write_columns(checksum=sha1, file_size=0)
+            self._write_columns(checksum=sha1, file_size=0, cloud_sha1=sha1)
         elif self._storage() == "db":
             self._write_columns(
                 db_datas=self._cloud_read(),
                 store_fname=None,
                 checksum=sha1,
                 file_size=size,
+                cloud_sha1=sha1,
+                cloud_size_bytes=size,
             )
         else:
             self._check_room(size)
@@ -139,7 +141,12 @@ class IrAttachment(models.Model):
             # From here on the row is locked, which keeps the garbage collection away: the
             # file stays when this transaction commits, and goes when it does not.
             self._write_columns(
-                store_fname=fname, db_datas=None, checksum=sha1, file_size=size
+                store_fname=fname,
+                db_datas=None,
+                checksum=sha1,
+                file_size=size,
+                cloud_sha1=sha1,
+                cloud_size_bytes=size,
             )
             self._mark_for_gc(fname)
             if not os.path.exists(path):  # else it has this content already
