@@ -228,6 +228,17 @@ class Emulator:
         lag = {"ms": ms, "requests": requests} if ms or requests else None
         self._call("setting", name="list_lag", value=lag)
 
+    def freeze_list(self, requests=None):
+        """From now on lists show the files as they are now, ``files.get`` as they are.
+
+        :param int requests: for so many lists (pages count); None: until thawed
+        """
+        self._call("freeze_list", requests=requests)
+
+    def thaw_list(self):
+        """Lists show the files as they are again."""
+        self._call("thaw_list")
+
     def set_clock(self, ahead):
         """Move the emulator's clock to so many seconds ahead of the real one."""
         self._call("setting", name="clock_offset", value=ahead)
@@ -238,7 +249,7 @@ class Emulator:
         :param int times: how many requests it hits; -1 for ever
         :param int after: how many pass unharmed first
         :param what: status, reason, message, retry_after, delay_ms, cut_after,
-            truncate, alter, lose_answer, rate
+            truncate, alter, lose_answer, rate, html, body, done, omit
         :returns: its id
         """
         return self._call("fault", route=route, times=times, after=after, what=what)
@@ -297,12 +308,20 @@ class Emulator:
         return self._call("shared_drive", name=name, members=members)
 
     def requests(self, route=None):
-        """The log: route, method, path, status, bytes_in, bytes_out, time."""
+        """The log: route, method, path, status, bytes_in, bytes_out, batched, time.
+
+        A batch is an entry of the route ``batch``, each of its calls one more of the
+        call's own route that is ``batched``.
+        """
         return self._call("requests", route=route)
 
     def count(self, route=None):
-        """How many requests came (to a route)."""
+        """How many requests came (to a route), calls within batches included."""
         return self._call("totals", route=route)["count"]
+
+    def http_count(self, route=None):
+        """How many HTTP requests came (to a route): a batch is one."""
+        return self._call("totals", route=route)["http"]
 
     def bytes_out(self, route="files.media"):
         """Body bytes written to clients of a route."""

@@ -1,4 +1,5 @@
 """The emulator as a whole: OAuth, Drive and control side by side on one address."""
+from batch import Batch
 from control import PREFIX, Control, front_page, not_found
 from drive_api import DriveApi
 from faults import Faults
@@ -32,6 +33,7 @@ class App:
             ("POST", CONSENT): (None, self.oauth.take_consent),
             ("POST", "/token"): ("token", self.oauth.token),
             ("POST", "/revoke"): ("revoke", self.oauth.revoke),
+            ("POST", "/batch/drive/v3"): ("batch", Batch(self).answer),
             ("GET", "/"): (None, front_page),
         }
 

@@ -137,6 +137,14 @@ class Control:
             value = dict(value, since=self._store.now())
         self._store.put("settings", name, value)
 
+    def do_freeze_list(self, requests=None):
+        """Have lists show the files as they are now."""
+        self._store.freeze_lists(requests)
+
+    def do_thaw_list(self):
+        """Have lists show the files as they are again."""
+        self._store.thaw_lists()
+
     def do_latency(self, milliseconds):
         """Answer every request that much later."""
         self._app.latency_ms = milliseconds
@@ -160,10 +168,13 @@ class Control:
     def do_totals(self, route=None):
         """How many requests, and the bytes in and out."""
         entries = self._app.traffic.entries(route)
+        whole = [entry for entry in entries if not entry["batched"]]
+        counted = entries if route else whole  # a batch's bytes are those of its calls
         return {
             "count": len(entries),
-            "bytes_in": sum(entry["bytes_in"] for entry in entries),
-            "bytes_out": sum(entry["bytes_out"] for entry in entries),
+            "http": len(whole),
+            "bytes_in": sum(entry["bytes_in"] for entry in counted),
+            "bytes_out": sum(entry["bytes_out"] for entry in counted),
         }
 
     def do_clear_requests(self):

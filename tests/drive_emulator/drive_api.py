@@ -117,7 +117,7 @@ class DriveApi:
 
         def work(request):
             if "authorization" in request.headers:
-                self._token(request)
+                self.token(request)
             return self.uploads.go_on(request, upload_id, self._show_uploaded)
 
         return work
@@ -136,7 +136,7 @@ class DriveApi:
 
     def _handler(self, method, arguments, work):
         def handle(request):
-            token = self._token(request)
+            token = self.token(request)
             values = self.discovery.query(method, request.pairs)
             values["scopes"] = token["scopes"]
             all_drives = values.get("supportsAllDrives") or values.get(
@@ -154,7 +154,11 @@ class DriveApi:
 
         return handle
 
-    def _token(self, request):
+    def token(self, request):
+        """The live token a request brings.
+
+        :raises DriveError: 401
+        """
         header = request.headers.get("authorization")
         if not header:
             message = "Login Required."

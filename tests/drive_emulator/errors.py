@@ -25,6 +25,7 @@ USAGE_REASONS = {
     "dailyLimitExceeded",
     "storageQuotaExceeded",
     "sharingRateLimitExceeded",
+    "downloadQuotaExceeded",
 }
 
 

@@ -5,7 +5,10 @@ The table only decides; the server carries a fault out, outside any lock:
 ``cut_after`` breaks the connection after so many body bytes (of the request for
 uploads, else of the answer), ``truncate`` and ``alter`` shorten or change a stored or
 sent body without a sign, ``lose_answer`` does the work and hangs up, ``rate`` sends a
-file at so many bytes a second, as a network would.
+file at so many bytes a second, as a network would. ``html`` answers with a page and
+``body`` with any text or JSON value, status 200 unless told, in the place of the work
+(with ``done`` after it); ``omit`` leaves fields out of a JSON answer. A call within a
+batch loses its part of the answer instead of the connection.
 """
 import itertools
 import threading
@@ -36,6 +39,7 @@ ROUTES = (
     "permissions.delete",
     "drives.get",
     "drives.list",
+    "batch",
     "*",
 )
 KINDS = {
@@ -49,6 +53,10 @@ KINDS = {
     "alter": bool,
     "lose_answer": bool,
     "rate": (int, float),
+    "html": bool,
+    "body": (str, dict, list, int, type(None)),
+    "done": bool,
+    "omit": list,
 }
 OAUTH_REASONS = {400: "invalid_grant", 401: "invalid_client"}
 

@@ -1,4 +1,5 @@
 """Requests and answers: heads in memory, bodies in pieces from and to disk."""
+import http.client
 import json
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -7,6 +8,8 @@ from errors import DriveError, PlainError
 PIECE = 256 * 1024
 MAX_LINE = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
+REASONS = dict(http.client.responses)
+REASONS.update({308: "Resume Incomplete", 499: "Client Closed Request"})
 
 
 class BrokenBody(ConnectionError):
@@ -24,7 +27,7 @@ class Body:
 
     def __init__(self, stream, headers, entry, before=None):
         self._stream = stream
-        self._entry = entry
+        self.entry = entry
         self._before = before
         self._chunked = "chunked" in headers.get("transfer-encoding", "").lower()
         self.length = None if self._chunked else int(headers.get("content-length", 0))
@@ -66,10 +69,10 @@ class Body:
             return
         want = min(size, self._left)
         if self.cut_after is not None:
-            want = min(want, max(0, self.cut_after - self._entry["bytes_in"]))
+            want = min(want, max(0, self.cut_after - self.entry["bytes_in"]))
         data = self._stream.read(want) if want else b""
         self._left -= len(data)
-        self._entry["bytes_in"] += len(data)
+        self.entry["bytes_in"] += len(data)
         if data:
             yield data
         if len(data) < want or not want:

@@ -4,20 +4,17 @@ Written on sockets instead of ``http.server`` because faults need them: an answe
 after the work was done, a body that ends early. Bodies go from and to disk in
 pieces, so memory does not grow with a file.
 """
-import http.client
 import socket
 import socketserver
 import time
 
-from errors import DriveError, OAuthError, PlainError
-from faults import refusal, tamper
-from http_message import MAX_LINE, Body, BrokenBody, FilePart, Request, error_response
+from answers import answer, close
+from faults import tamper
+from http_message import MAX_LINE, REASONS, Body, BrokenBody, FilePart, Request
 
 MAX_HEADERS = 200
 SEND_BUFFER = 256 * 1024  # small, so that bytes "written" are nearly bytes received
 IDLE_TIMEOUT = 120  # seconds a kept connection may stay silent
-REASONS = dict(http.client.responses)
-REASONS.update({308: "Resume Incomplete", 499: "Client Closed Request"})
 
 
 class Connection(socketserver.StreamRequestHandler):
@@ -57,8 +54,8 @@ class Connection(socketserver.StreamRequestHandler):
         if request.route is None:
             return self._finish(request, handler(request), {"bytes_out": 0}, keep)
         entry = app.traffic.open(request.route, request.method, request.path)
-        entry["bytes_in"] = request.body._entry["bytes_in"]
-        request.body._entry = entry
+        entry["bytes_in"] = request.body.entry["bytes_in"]
+        request.body.entry = entry
         request.fault = app.faults.take(request.route)
         return self._work(request, handler, entry, keep)
 
@@ -70,29 +67,16 @@ class Connection(socketserver.StreamRequestHandler):
         if request.stores:
             request.body.cut_after = fault.get("cut_after")
         try:
-            response = self._answer(request, handler)
+            response = answer(request, handler)
             request.body.drain()
         except BrokenBody:
             entry["status"] = 0
             return False
         entry["status"] = response.status
         if fault.get("lose_answer"):
-            if isinstance(response.body, FilePart):
-                response.body.stream.close()
+            close(response)
             return False
         return self._finish(request, response, entry, keep)
-
-    def _answer(self, request, handler):
-        fault = request.fault
-        try:
-            if "status" in fault:
-                raise refusal(request.route, fault)
-            return handler(request)
-        except (DriveError, OAuthError, PlainError) as err:
-            response = error_response(err)
-            if "status" in fault and "retry_after" in fault:
-                response.headers.append(("Retry-After", str(fault["retry_after"])))
-            return response
 
     def _finish(self, request, response, entry, keep):
         request.body.drain()
@@ -105,8 +89,7 @@ class Connection(socketserver.StreamRequestHandler):
         head = self._head(response, keep)
         if request.method == "HEAD" or response.status in (204, 304):
             self.request.sendall(head)
-            if isinstance(response.body, FilePart):
-                response.body.stream.close()
+            close(response)
             return keep
         return self._send(head, response.body, fault, entry) and keep
 

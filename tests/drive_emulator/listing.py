@@ -2,7 +2,7 @@
 
 Pages "Search for files and folders" and "files.list" of the Drive documentation. A
 setting makes lists lag behind, as the real ones may: new files stay hidden for some
-time or for some lists.
+time or for some lists. Frozen lists show the past: files that are gone, old metadata.
 """
 import base64
 import hashlib
@@ -176,7 +176,7 @@ class Listing:
             raise DriveError(404, "notFound", "Shared drive not found: %s" % drive_id)
         view = View(self._library, caller, root)
         found = []
-        for file in reversed(self._store.all("files")):
+        for file in reversed(self._store.listed()):
             if file.get("driveId") and not everywhere:
                 continue
             if drive_id and file.get("driveId") != drive_id:

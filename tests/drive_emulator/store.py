@@ -40,6 +40,7 @@ class Store:
         self.lock = threading.RLock()
         self.tables = {name: {} for name in TABLES}
         self.lists = 0  # answered files.list calls, for the list lag
+        self._frozen, self._frozen_until = None, None
         self._journal = None
         os.makedirs(os.path.join(directory, "content"), exist_ok=True)
         if durable:
@@ -66,6 +67,22 @@ class Store:
         """A list of ``(key, record)`` of a table as they are now."""
         return list(self.tables[table].items())
 
+    def freeze_lists(self, requests=None):
+        """Have lists show the files as they are now, for so many lists or for ever."""
+        self._frozen_until = None if requests is None else self.lists + requests
+        self._frozen = self.all("files")
+
+    def thaw_lists(self):
+        """Have lists show the files as they are."""
+        self._frozen = self._frozen_until = None
+
+    def listed(self):
+        """The files a list looks at, which may be those of an earlier moment."""
+        frozen, until = self._frozen, self._frozen_until
+        if frozen is None or (until is not None and self.lists >= until):
+            return self.all("files")
+        return frozen
+
     def put(self, table, key, record):
         """Write one record."""
         self.put_all(table, {key: record})
@@ -88,6 +105,7 @@ class Store:
     def reset(self, everything):
         """Empty the tables (clients and keys only when told) and the contents."""
         with self.lock:
+            self.thaw_lists()
             for name in TABLES:
                 if everything or name not in KEPT_BY_RESET:
                     self.drop(name, *list(self.tables[name]))

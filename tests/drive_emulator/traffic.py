@@ -15,8 +15,11 @@ class Traffic:
         self._entries = []
         self._media = set()
 
-    def open(self, route, method, path):
-        """Start the entry of one request and return it (a dict to fill in)."""
+    def open(self, route, method, path, batched=False):
+        """Start the entry of one request and return it (a dict to fill in).
+
+        :param bool batched: it is a part of another request
+        """
         entry = {
             "route": route,
             "method": method,
@@ -24,6 +27,7 @@ class Traffic:
             "status": None,
             "bytes_in": 0,
             "bytes_out": 0,
+            "batched": batched,
             "time": time.time(),
         }
         entries = self._entries

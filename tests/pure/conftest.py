@@ -37,6 +37,7 @@ def _load(name, path):
 _make_package()
 # by path: ``cloud_storage.tests`` would import the Odoo tests
 Emulator = _load("cloud_storage.tests_emulator", "tests/emulator.py").Emulator
+collision = _load("cloud_storage.tests_collision", "tests/collision.py")
 
 
 @pytest.fixture(scope="session")

@@ -262,3 +262,53 @@ def test_a_client_that_goes_away_is_noticed(api, emulator):
         time.sleep(0.01)
     assert emulator.open_connections() == 0
     assert 1000 <= emulator.bytes_out() < len(content)
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_page_in_the_place_of_an_answer(api, emulator, done):
+    file_id = api.create("x", b"content")["id"]
+    routes = ("files.get", "files.media", "files.upload.multipart", "about", "token")
+    for route in routes:
+        emulator.fault(route, html=True, done=done)
+    data = related({"name": "y"}, b"other")
+    for answer in (
+        api.get("/files/" + file_id),
+        api.get("/files/" + file_id, alt="media"),
+        api.call("POST", MULTIPART, data=data, headers=RELATED),
+        api.get("/about", fields="user"),
+        requests.post(emulator.url + "/token", data={}, timeout=30),
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].startswith("text/html")
+        assert answer.text.startswith("<!DOCTYPE html>")
+    assert len(emulator.files()) == 1 + done
+    assert api.get("/files/" + file_id, alt="media").content == b"content"
+
+
+@pytest.mark.parametrize("body", [[None], {"error": {"errors": ["x"]}}, None, 5])
+def test_any_json_in_the_place_of_an_answer(api, emulator, body):
+    emulator.fault("files.list", body=body)
+    emulator.fault("files.list", body=body, status=403)
+    for status in (200, 403):
+        answer = api.get("/files")
+        assert (answer.status_code, answer.json()) == (status, body)
+    assert "files" in api.get("/files").json()
+
+
+def test_any_text_in_the_place_of_an_answer(api, emulator):
+    emulator.fault("files.list", body="{no json")
+    assert api.get("/files").text == "{no json"
+
+
+def test_omitted_fields(api, emulator):
+    gone = ["md5Checksum", "sha1Checksum"]
+    emulator.fault("files.upload.multipart", omit=gone)
+    file_id = api.create("x", fields="id,size,md5Checksum,sha1Checksum")
+    assert set(file_id) == {"id", "size"}
+    emulator.fault("files.list", omit=gone)
+    fields = "files(id,md5Checksum),incompleteSearch"
+    assert set(api.get("/files", fields=fields).json()["files"][0]) == {"id"}
+    assert "md5Checksum" in api.get("/files", fields=fields).json()["files"][0]
+    emulator.fault("files.media", omit=gone)
+    answer = api.get("/files/" + file_id["id"], alt="media")
+    assert answer.content == b"content"

@@ -150,3 +150,23 @@ def test_lists_may_lag(api, emulator):
     assert api.names() == ["new", "old"]
     emulator.set_list_lag()
     assert api.names() == ["new", "newest", "old"]
+
+
+def test_frozen_lists(api, emulator):
+    gone, kept = api.create("gone")["id"], api.create("kept")["id"]
+    emulator.freeze_list()
+    api.call("DELETE", "/files/" + gone)
+    api.call("PATCH", "/files/" + kept, json={"name": "renamed", "trashed": True})
+    api.create("new")
+    assert api.names() == ["gone", "kept"]
+    assert api.names("trashed = false") == ["gone", "kept"]
+    assert api.get("/files/" + gone).status_code == 404
+    assert api.get("/files/" + kept).json()["name"] == "renamed"
+    emulator.thaw_list()
+    assert api.names() == ["new", "renamed"]
+
+
+def test_lists_frozen_for_some_requests(api, emulator):
+    emulator.freeze_list(requests=2)
+    api.create("new")
+    assert [api.names() for _number in range(3)] == [[], [], ["new"]]
