@@ -140,6 +140,6 @@ class TestMeasure(ContentCase):
         self.assertEqual(service._release_now(self.config, files.ids), 0)
         self.env.cr.commit()
         rows = service._copies("id IN %s", [tuple(files.ids)])
-        self.assertFalse(service._proven(self.auth, rows))
+        self.assertEqual(service._release(service._proven(self.auth, rows)), 0)
         self.fresh()
         self.assertTrue(all(a._has_local_bytes() for a in files))
