@@ -7,7 +7,7 @@ from odoo.tools.sql import column_exists
 
 from .models.ir_attachment_restore import PARTS
 from .models.ir_attachment_schema import INDEXES
-from .models.ir_module_module import count_remote_files
+from .models.uninstall import alone, count_now, unlink_now
 
 PARAMETERS = "cloud_storage.%"
 
@@ -33,11 +33,19 @@ def uninstall_hook(cr, registry):
 
     Odoo calls it before it removes anything, in the same transaction: an error here
     leaves the addon installed and whole (``load_modules`` in
-    ``odoo/modules/loading.py``). The files stay in Drive.
+    ``odoo/modules/loading.py``). The files stay in Drive. From here on no run moves a
+    file, in no process, until that transaction ends.
 
-    :raises UserError: files live only in Drive
+    :raises UserError: files live only in Drive, or a run does not pause
     """
-    count, size = count_remote_files(cr)
+    with alone(cr):
+        _check_no_remote_files(cr)
+        unlink_now(cr)
+    _remove_traces(cr)
+
+
+def _check_no_remote_files(cr):
+    count, size = count_now(cr)
     if count:
         raise UserError(
             _(
@@ -48,6 +56,9 @@ def uninstall_hook(cr, registry):
                 size=size,
             )
         )
+
+
+def _remove_traces(cr):
     env = api.Environment(cr, SUPERUSER_ID, {})
     attachments = env["ir.attachment"]
     attachments._disk_cache().destroy()
@@ -59,9 +70,4 @@ def uninstall_hook(cr, registry):
         cr.execute(  # pylint: disable=sql-injection
             "DROP INDEX IF EXISTS %s" % name
         )
-    cr.execute(
-        "UPDATE ir_attachment SET type = 'binary', url = NULL"
-        " WHERE type = 'url' AND (url = '/cloud_storage/file/' || id"
-        " OR cloud_file_id IS NOT NULL AND url LIKE '/cloud_storage/file/%')"
-    )
     cr.execute("DELETE FROM ir_config_parameter WHERE key LIKE %s", (PARAMETERS,))

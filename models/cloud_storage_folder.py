@@ -5,12 +5,11 @@ from odoo import fields, models
 from ..drive.errors import ForbiddenError, NotFoundError
 from ..drive.query import FOLDER_TYPE
 from ..utils.filenames import drive_file_name
+from .locks import FOLDER_LOCK
 
 #: Drive allows 500,000 items in a folder; a little less, for files in flight.
 MAX_ITEMS = 490000
 ROOT_NAME = "Odoo Cloud Storage"
-#: First key of the advisory lock under which an account's folders are made.
-FOLDER_LOCK = 0x434C4F44
 
 
 class CloudStorageFolder(models.Model):

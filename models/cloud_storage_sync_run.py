@@ -1,4 +1,5 @@
 import contextlib
+import functools
 import json
 import logging
 import time
@@ -7,12 +8,12 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import human_size
 
+from . import locks
 from .cloud_storage_sync_log import SYNC_TYPES
+from .locks import INSTALLED_LOCK, LIVE_LOCK
 
 _logger = logging.getLogger(__name__)
 
-#: First key of the advisory lock that tells that a run is alive; the second is its id.
-LIVE_LOCK = 0x434C4F55
 UNFINISHED = ("queued", "running")
 RESUMABLE = ("stopped", "failed")
 
@@ -146,35 +147,31 @@ class CloudStorageSyncRun(models.Model):
 
     @contextlib.contextmanager
     def _alive(self):
-        """Hold the advisory lock of this run.
+        """Hold the advisory lock of this run, and share the one that the addon is here.
 
-        :raises RunBusyError: another process works on it
+        :raises RunBusyError: another process works on it, or the addon is about to leave
         """
         self.ensure_one()
-        with contextlib.closing(self.env.registry.cursor()) as cr:
-            cr.execute("SELECT pg_try_advisory_lock(%s, %s)", (LIVE_LOCK, self.id))
-            if not cr.fetchone()[0]:
+        with contextlib.ExitStack() as stack:
+            cr = stack.enter_context(contextlib.closing(self.env.registry.cursor()))
+            hold = functools.partial(locks.held, cr)
+            if not stack.enter_context(hold(INSTALLED_LOCK, shared=True)):
+                raise RunBusyError(
+                    _("Cloud Storage is just being uninstalled: nothing is moved now.")
+                )
+            if not stack.enter_context(hold(LIVE_LOCK, self.id)):
                 raise RunBusyError(_("Another process works on this run already."))
-            cr.commit()
-            try:
-                yield
-            finally:
-                # the connection goes back to a pool: a lock would stay with it
-                with contextlib.suppress(Exception):
-                    cr.execute("SELECT pg_advisory_unlock(%s, %s)", (LIVE_LOCK, self.id))
-                    cr.commit()
+            yield
 
     def _is_alive(self):
         """Whether a process works on this run."""
         self.ensure_one()
-        self.env.cr.execute(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND classid = %s AND objid = %s AND objsubid = 2"
-            " AND database = (SELECT oid FROM pg_database"
-            " WHERE datname = current_database())",
-            (LIVE_LOCK, self.id),
-        )
-        return bool(self.env.cr.fetchone()[0])
+        return locks.is_held(self.env.cr, LIVE_LOCK, self.id)
+
+    @api.model
+    def _alive_runs(self):
+        """The runs that processes work on, in a snapshot of this transaction."""
+        return self.browse(locks.keys_held(self.env.cr, LIVE_LOCK)).exists()
 
     def _is_queued(self):
         """Whether it still waits, in a snapshot of now."""
@@ -207,6 +204,17 @@ class CloudStorageSyncRun(models.Model):
             human_size(self.bytes_uploaded),
         )
 
+    def _finish_stopped(self, message):
+        """End a run that saw :meth:`_is_stop_requested`.
+
+        One that only made room for an uninstallation waits to go on.
+        """
+        if self._is_stop_pressed():
+            self._finish("stopped", message)
+        else:
+            self.write({"state": "queued"})
+            self._go_on()
+
     def _add(self, **amounts):
         """Add to the counters, in SQL so that two writers lose nothing."""
         names = sorted(name for name in amounts if amounts[name])
@@ -219,6 +227,14 @@ class CloudStorageSyncRun(models.Model):
             self.invalidate_cache(names, self.ids)
 
     def _is_stop_requested(self):
+        """Whether this run is to end early: somebody pressed Stop, or the addon leaves.
+
+        The latter is not written down: whoever uninstalls may be refused, then the run
+        goes on (see :meth:`_finish_stopped`).
+        """
+        return self._is_stop_pressed() or not locks.hold_shared(self.env.cr)
+
+    def _is_stop_pressed(self):
         self.env.cr.execute(
             "SELECT stop_requested FROM cloud_storage_sync_run WHERE id = %s", (self.id,)
         )

@@ -135,7 +135,7 @@ class CloudStorageSyncService(models.AbstractModel):
     def _close_early(self, run, reason):
         message = self._words(run, reason)
         if isinstance(reason, StoppedError):
-            run._finish("stopped", message)
+            run._finish_stopped(message)
             return
         self._fail_run(run, message)
         if isinstance(reason, DailyLimitError):

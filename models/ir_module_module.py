@@ -1,45 +1,47 @@
-import os
-
 from odoo import _, models
 from odoo.exceptions import RedirectWarning
-from odoo.tools import config, human_size
+
+from . import uninstall
 
 ADDON = "cloud_storage"
-
-
-def count_remote_files(cr):
-    """How many attachments have their bytes in Drive and nowhere else, and how large.
-
-    :return: number, and size in words
-    """
-    cr.execute(
-        "SELECT cloud_size_bytes, store_fname FROM ir_attachment"
-        " WHERE cloud_file_id IS NOT NULL AND db_datas IS NULL AND cloud_size_bytes > 0"
-    )
-    filestore = config.filestore(cr.dbname)
-    sizes = [
-        size
-        for size, fname in cr.fetchall()
-        # a row may name a file that is lost
-        if not fname or not os.path.exists(os.path.join(filestore, fname))
-    ]
-    return len(sizes), human_size(sum(sizes))
 
 
 class IrModuleModule(models.Model):
     _inherit = "ir.module.module"
 
+    def button_immediate_uninstall(self):
+        """Have runs pause before Odoo locks the crons.
+
+        :raises UserError: one of them does not
+        """
+        if self._is_cloud_storage_leaving():
+            uninstall.pause_runs(self.env)
+            self.env.cr.commit()  # Odoo needs to see what the cron wrote at its end
+        return super().button_immediate_uninstall()
+
     def button_uninstall(self):
         """Refuse while files live only in Drive, with a button that restores them.
 
         The hook of the addon refuses as well, but only after Odoo began.
+
+        :raises RedirectWarning: files live only in Drive
+        :raises UserError: a run does not pause
         """
-        if ADDON in (self + self.downstream_dependencies()).mapped("name"):
-            self._check_no_remote_files()
+        if self._is_cloud_storage_leaving():
+            self.flush()  # locks come last
+            with uninstall.alone(self.env.cr):
+                self._check_no_remote_files()
+                return super().button_uninstall()
         return super().button_uninstall()
 
+    def _is_cloud_storage_leaving(self):
+        """Whether the addon would go along with these modules; others get Odoo's answer."""
+        return self.env.is_admin() and ADDON in (
+            self + self.downstream_dependencies()
+        ).mapped("name")
+
     def _check_no_remote_files(self):
-        count, size = count_remote_files(self.env.cr)
+        count, size = uninstall.count_now(self.env.cr)
         if count:
             raise RedirectWarning(
                 _(

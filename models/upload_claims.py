@@ -10,11 +10,10 @@ from psycopg2.extras import execute_values
 
 from ..drive.source import MULTIPART_LIMIT
 from .cloud_storage_sync_rules import WAITING_DOMAIN
+from .locks import CLAIM_LOCK
 from .row_conditions import HERE, SENDABLE, WAITING
 from .transaction import retrying
 
-#: First key of the advisory lock under which rows of an account are claimed.
-CLAIM_LOCK = 0x434C4F43
 ID_RESERVE = 500  # Drive ids asked for at once, at most
 ROW_COLUMNS = (
     "id name res_model res_id res_field store_fname file_size checksum mimetype"

@@ -1,0 +1,186 @@
+"""Before the addon goes: nobody moves files any more, and none lives only in Drive.
+
+In this order: runs are locked out, those at work pause, and only then is counted, in a
+snapshot of that moment. Odoo's own transaction began long before: it does not see what
+others committed meanwhile. The lock stays until that transaction ends.
+"""
+import contextlib
+import logging
+import os
+import time
+from collections import namedtuple
+
+from psycopg2 import OperationalError
+
+from odoo import SUPERUSER_ID, _, api, registry
+from odoo.exceptions import UserError
+from odoo.tools import config, human_size
+
+from ..odoo_bridge import fresh_environment
+from ..utils.digests import size_and_digests
+from . import locks
+from .transaction import CONCURRENCY_ERRORS
+
+_logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 20  # that runs have to come to a halt
+ROW_SECONDS = 10  # how long a row or table may be locked by others
+TRIES = 5  # of what other transactions get in the way of
+BATCH = 10000  # rows read at once
+#: Digests of the empty content: there is nothing to lose.
+EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+EMPTY_SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
+IN_DRIVE = (
+    "SELECT id, store_fname, octet_length(db_datas), cloud_size_bytes::bigint, file_size"
+    " FROM ir_attachment WHERE cloud_file_id IS NOT NULL AND id > %s"
+    # said to be empty by Drive, not by the row alone
+    " AND (COALESCE(cloud_size_bytes, 0) = 0 AND COALESCE(file_size, 0) = 0"
+    " AND store_fname IS NULL AND (cloud_md5 = %s OR cloud_sha1 = %s)) IS NOT TRUE"
+    " ORDER BY id LIMIT %s"
+)
+#: Files that are here are plain files again; the links that persons made stay.
+UNLINK = (
+    "UPDATE ir_attachment SET type = 'binary', url = NULL"
+    " WHERE type = 'url' AND (url = '/cloud_storage/file/' || id"
+    " OR cloud_file_id IS NOT NULL AND url LIKE '/cloud_storage/file/%')"
+)
+Row = namedtuple("Row", "id store_fname in_database cloud_size file_size")
+
+
+@contextlib.contextmanager
+def alone(cr):
+    """Keep runs and releases out until the transaction of ``cr`` ends.
+
+    When the block fails they may go on at once.
+
+    :raises UserError: somebody is still at work after a while
+    """
+    with cr.savepoint(flush=False):
+        if not locks.hold_alone(cr, PAUSE_SECONDS):
+            raise UserError(_busy_words(cr))
+        yield
+
+
+def _busy_words(cr):
+    env = api.Environment(cr, SUPERUSER_ID, {})
+    with fresh_environment(env) as fresh:
+        runs = fresh["cloud_storage.sync.run"]._alive_runs()
+        who = ", ".join(runs.mapped("name")) or _("Another process")
+    return _(
+        "%(who)s still moves files and did not pause within %(seconds)s seconds. Nothing"
+        " was changed. Stop it or wait until it has ended, then uninstall again.",
+        who=who,
+        seconds=PAUSE_SECONDS,
+    )
+
+
+def count_remote_files(cr):
+    """How many attachments have their bytes in Drive and nowhere else, and how large.
+
+    Whatever has a file in Drive is looked at, and its bytes are here when
+
+    - the file in the filestore exists and has the size that went to Drive, or, where it
+      has not or none is known, the sha1 that it is named after;
+    - the database has as many bytes as went to Drive, or any where none are known;
+    - Drive itself said that the content is empty.
+
+    What a row says of its size, type or status proves nothing. A file of the right size
+    with other bytes is not noticed: that would take reading the whole filestore.
+
+    :param cr: a cursor whose transaction began just now
+    :return: number, and size in words
+    """
+    sizes = [
+        row.cloud_size or row.file_size or 0
+        for row in _rows_in_drive(cr)
+        if not _is_here(row, config.filestore(cr.dbname))
+    ]
+    return len(sizes), human_size(sum(sizes)) or _("of unknown size")
+
+
+def _rows_in_drive(cr):
+    last_id = 0
+    while True:
+        cr.execute(IN_DRIVE, (last_id, EMPTY_MD5, EMPTY_SHA1, BATCH))
+        rows = [Row(*values) for values in cr.fetchall()]
+        if not rows:
+            return
+        yield from rows
+        last_id = rows[-1].id
+
+
+def _is_here(row, filestore):
+    if not row.store_fname:
+        size = row.in_database or 0
+        return size == row.cloud_size if row.cloud_size else size > 0
+    path = os.path.join(filestore, row.store_fname)
+    try:
+        if row.cloud_size and os.path.getsize(path) == row.cloud_size:
+            return True
+        with open(path, "rb") as file:
+            sha1 = size_and_digests(file, "sha1")[1]
+    except OSError:
+        return False
+    return sha1 == os.path.basename(row.store_fname)
+
+
+def count_now(cr):
+    """As :func:`count_remote_files`, whatever the transaction of ``cr`` sees.
+
+    :raises UserError: somebody changes the table all the time
+    """
+    return _in_new_transaction(cr, count_remote_files)
+
+
+def unlink_now(cr):
+    """Make plain files of links whose bytes are here, those of the last second too.
+
+    Committed at once: should the uninstallation fail later, such a row is as good as a
+    link.
+
+    :raises UserError: somebody changes the rows all the time
+    """
+    _in_new_transaction(cr, lambda fresh: fresh.execute(UNLINK, log_exceptions=False))
+
+
+def _in_new_transaction(cr, func):
+    """Commit ``func(cursor)``; try again when others get in the way.
+
+    Never waits for ``cr`` for ever: PostgreSQL can not see that its owner waits for us.
+    """
+    for attempt in range(TRIES):
+        try:
+            with registry(cr.dbname).cursor() as fresh:
+                locks.set_timeout(fresh, ROW_SECONDS)
+                return func(fresh)
+        except OperationalError as err:
+            if err.pgcode not in CONCURRENCY_ERRORS:
+                raise
+            _logger.info("Attempt %s failed: %s", attempt + 1, err)
+    raise UserError(
+        _("The attachments are being changed by others just now: uninstall again.")
+    )
+
+
+def pause_runs(env):
+    """Have runs pause and their cron come to its end, as long as that takes.
+
+    Odoo's button refuses while a cron is at work, and keeps crons locked that runs want to
+    wake: so this comes before it. Others may begin again right afterwards.
+
+    :raises UserError: somebody is still at work after a while
+    """
+    until = time.monotonic() + PAUSE_SECONDS
+    with env.registry.cursor() as cr, alone(cr):
+        while not _is_cron_idle(env) and time.monotonic() < until:
+            time.sleep(0.2)
+
+
+def _is_cron_idle(env):
+    cron = env.ref("cloud_storage.cron_automatic_sync", False)
+    with env.registry.cursor() as cr:
+        cr.execute(
+            "SELECT id FROM ir_cron WHERE id = %s FOR UPDATE SKIP LOCKED",
+            (cron and cron.id,),
+        )
+        return not cron or bool(cr.fetchone())
