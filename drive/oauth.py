@@ -26,7 +26,7 @@ from .oauth_transport import (
     TIMEOUT,
     allow_loopback,
     check_body,
-    is_away,
+    check_tokens,
     refresh_credentials,
     translated,
 )
@@ -39,6 +39,8 @@ SCOPES = {
     "drive": "https://www.googleapis.com/auth/drive",
 }
 SERVICE_ACCOUNT_KEYS = ("client_email", "private_key", "private_key_id")
+#: Where Google Drive is; keys for other clouds make tokens that nobody checked.
+UNIVERSE = "googleapis.com"
 DEFAULT_LIFE = 3600  # seconds a token lives when the server does not say
 
 #: An OAuth client as the Google Cloud console gives it, and where to use it.
@@ -101,7 +103,9 @@ def exchange_code(client, scope, code, verifier):
 
 
 def _fetch_token(flow, code):
-    flow.oauth2session.register_compliance_hook("access_token_response", _check_answer)
+    session = flow.oauth2session
+    session.register_compliance_hook("access_token_response", _check_answer)
+    session.max_redirects = 0  # the form would take its secrets along
     try:
         return flow.fetch_token(code=code, timeout=TIMEOUT)
     except Warning as changed:
@@ -110,7 +114,8 @@ def _fetch_token(flow, code):
 
 
 def _check_answer(response):
-    check_body(response.status_code, response.text)
+    check = check_tokens if response.status_code == 200 else check_body
+    check(response.status_code, response.text)
     return response
 
 
@@ -133,7 +138,7 @@ def refresh(client, refresh_token):
     return Tokens(
         credentials.token,
         credentials.refresh_token or refresh_token,
-        credentials.expiry,
+        credentials.expiry or _after(DEFAULT_LIFE),
     )
 
 
@@ -144,14 +149,29 @@ def service_account_token(key, scope, token_uri, subject=None):
     :param str subject: user to act for (domain-wide delegation)
     :rtype: Tokens
     """
+    credentials = _service_credentials(
+        key, token_uri, scopes=[SCOPES[scope]], subject=subject
+    )
+    refresh_credentials(credentials)
+    return Tokens(
+        credentials.token, None, credentials.expiry or _after(DEFAULT_LIFE)
+    )
+
+
+def _service_credentials(key, token_uri, **options):
+    """google-auth's credentials, from nothing of the file but who it is and its key.
+
+    Whatever else stands in a key file (another ``token_uri``, a ``universe_domain`` for
+    which google-auth signs tokens itself) has no say in where a token comes from.
+
+    :raises CredentialsFormatError: the private key can not be read
+    """
+    info = {name: key[name] for name in SERVICE_ACCOUNT_KEYS}
+    info["token_uri"] = token_uri
     try:
-        credentials = service_account.Credentials.from_service_account_info(
-            dict(key, token_uri=token_uri), scopes=[SCOPES[scope]], subject=subject
-        )
+        return service_account.Credentials.from_service_account_info(info, **options)
     except ValueError as err:
         raise CredentialsFormatError("The private key can not be read") from err
-    refresh_credentials(credentials)
-    return Tokens(credentials.token, None, credentials.expiry)
 
 
 def parse_service_account(text):
@@ -166,16 +186,20 @@ def parse_service_account(text):
         raise CredentialsFormatError("This is not JSON") from err
     if not isinstance(key, dict) or key.get("type") != "service_account":
         raise CredentialsFormatError("This is not the key of a service account")
-    missing = [name for name in SERVICE_ACCOUNT_KEYS if not key.get(name)]
+    missing = [name for name in SERVICE_ACCOUNT_KEYS if not _is_text(key.get(name))]
     if missing:
         raise CredentialsFormatError("The key lacks: %s" % ", ".join(missing))
-    try:
-        service_account.Credentials.from_service_account_info(
-            dict(key, token_uri=TOKEN_URI)
+    if key.get("universe_domain", UNIVERSE) != UNIVERSE:
+        raise CredentialsFormatError(
+            "The key belongs to another cloud than Google's own (universe_domain is not"
+            " %s), which has no Google Drive" % UNIVERSE
         )
-    except ValueError as err:
-        raise CredentialsFormatError("The private key can not be read") from err
+    _service_credentials(key, TOKEN_URI)
     return key
+
+
+def _is_text(value):
+    return isinstance(value, str) and bool(value)
 
 
 def revoke(token, revoke_uri):
@@ -185,10 +209,13 @@ def revoke(token, revoke_uri):
     :raises TransientError: no answer
     """
     with translated():
-        response = requests.post(revoke_uri, data={"token": token}, timeout=TIMEOUT)
-    if is_away(response.status_code):
+        response = requests.post(
+            revoke_uri, data={"token": token}, timeout=TIMEOUT, allow_redirects=False
+        )
+    answer = check_body(response.status_code, response.text or "{}")
+    if response.status_code in range(300, 400):
         raise TransientError("HTTP %s" % response.status_code)
-    if response.status_code != 200 and "invalid_token" not in response.text:
+    if response.status_code != 200 and answer.get("error") != "invalid_token":
         raise OAuthError("HTTP %s" % response.status_code)
 
 

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import logging
 import os
+import re
 import threading
 from urllib.parse import urlsplit
 
@@ -22,6 +23,9 @@ from .errors import (
 )
 
 TIMEOUT = 20  # seconds
+LONGEST_LIFE = 100 * 365 * 86400  # seconds
+#: What may stand in a header (RFC 6750 section 2.1, and what else is printable).
+TOKEN = re.compile(r"[!-~]+")
 MESSAGE_LENGTH = 200  # characters of a refusal that are worth keeping
 #: Statuses of a server that is down or busy, whatever the body says.
 AWAY_STATUSES = frozenset((408, 429))
@@ -45,10 +49,12 @@ class _Transport(Request):
     status = None
 
     def __call__(self, url, **options):
-        response = super().__call__(url, timeout=TIMEOUT, **options)
+        # redirected, the form would take its secrets along
+        options = dict(options, timeout=TIMEOUT, allow_redirects=False)
+        response = super().__call__(url, **options)
         self.status = response.status
         if response.status == 200:
-            check_body(response.status, response.data)
+            check_tokens(response.status, response.data)
         return response
 
 
@@ -75,13 +81,52 @@ def is_away(status):
 
 
 def check_body(status, text):
-    """:raises TransientError: the server is down, or something else answered for it"""
+    """Read an answer of the OAuth server.
+
+    :rtype: dict
+    :raises TransientError: the server is down, or something else answered for it
+    """
     try:
-        is_object = isinstance(json.loads(text), dict)
+        answer = json.loads(text)
     except ValueError:
-        is_object = False
-    if is_away(status) or not is_object:
+        answer = None
+    if is_away(status) or not isinstance(answer, dict):
         raise TransientError("HTTP %s" % status)
+    return answer
+
+
+def check_tokens(status, text):
+    """Check an answer with status 200: only tokens as RFC 6749 section 5.1 has them count.
+
+    The answer is never quoted.
+
+    :raises TransientError: something else than Google's token endpoint answered
+    """
+    answer = check_body(status, text)
+    fits = {
+        "access_token": _is_token(answer.get("access_token")),
+        "refresh_token": _is_token(answer.get("refresh_token", "none")),
+        "token_type": str(answer.get("token_type", "bearer")).lower() == "bearer",
+        "expires_in": _is_life(answer.get("expires_in", 1)),
+        "refresh_token_expires_in": _is_life(answer.get("refresh_token_expires_in", 1)),
+    }
+    odd = sorted(name for name, is_right in fits.items() if not is_right)
+    if odd:
+        raise TransientError("an answer with another %s" % ", ".join(odd))
+
+
+def _is_token(value):
+    return isinstance(value, str) and TOKEN.fullmatch(value) is not None
+
+
+def _is_life(value):
+    """Whether it is a number of seconds that something can live."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return False
+    try:
+        return 0 < float(value) <= LONGEST_LIFE
+    except (ValueError, OverflowError):
+        return False
 
 
 @contextlib.contextmanager

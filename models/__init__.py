@@ -5,6 +5,7 @@ from . import cloud_storage_secret
 from . import ir_config_parameter
 from . import cloud_storage_auth
 from . import cloud_storage_auth_health
+from . import cloud_storage_auth_database
 from . import cloud_storage_auth_identity
 from . import cloud_storage_auth_transaction
 from . import cloud_storage_auth_token

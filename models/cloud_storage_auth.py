@@ -17,13 +17,16 @@ TOKEN_SECRETS = ("access_token", "refresh_token")
 SECRETS = TYPED_SECRETS + TOKEN_SECRETS
 #: What Google's consent is worth, and how it went.
 GRANT_FIELDS = ("token_expiry", "grant_expiry", "account_email", "last_error")
-#: Stored fields that only the server writes.
-SERVER_FIELDS = GRANT_FIELDS + (
-    "state",
+#: Which database may change the files of the account in Drive.
+DATABASE_FIELDS = (
     "database_uuid",
     "database_name",
-    "google_user_id",
+    "database_cluster",
+    "database_instance",
+    "database_mark",
 )
+#: Stored fields that only the server writes.
+SERVER_FIELDS = GRANT_FIELDS + DATABASE_FIELDS + ("state", "google_user_id")
 #: A change of these makes what Google granted so far void.
 IDENTITY_FIELDS = ("auth_type", "client_id", "scope", "delegated_user")
 TYPED_FIELDS = TYPED_SECRETS + ("service_account_file",)

@@ -137,10 +137,5 @@ class CloudStorageAuth(models.Model):
         """Let this database write to the Drive that another one authorized."""
         self.ensure_one()
         self._check_manager()
-        self.sudo().write(
-            {
-                "database_uuid": self._database_uuid(),
-                "database_name": self.env.cr.dbname,
-            }
-        )
+        self.sudo().write(self._new_binding())
         return True

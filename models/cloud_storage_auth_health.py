@@ -10,7 +10,7 @@ from ..drive import oauth
 from ..drive.client import GOOGLE_API_ROOT
 from ..drive.errors import OAuthError
 from ..drive.oauth_transport import check_endpoint
-from .cloud_storage_auth import SECRETS
+from .cloud_storage_auth import DATABASE_FIELDS, SECRETS
 
 DISABLED_VARIABLE = "CLOUD_STORAGE_DISABLED"
 ENDING_DAYS = 14  # days before its end that an authorization is called ending
@@ -40,7 +40,7 @@ class CloudStorageAuth(models.Model):
         help="-1: Google named no end.",
     )
 
-    @api.depends("state", "database_uuid", "grant_expiry")
+    @api.depends("state", "grant_expiry", *DATABASE_FIELDS)
     def _compute_health(self):
         for auth in self:
             auth.health = auth._get_health()
@@ -89,34 +89,6 @@ class CloudStorageAuth(models.Model):
                     "Cloud Storage is switched off on this server (%s is set): nothing"
                     " is sent to or read from Google.",
                     DISABLED_VARIABLE,
-                )
-            )
-
-    def _is_foreign_copy(self):
-        """Whether another database than this one authorized the account.
-
-        A copy made below Odoo (``createdb -T``) has the same uuid, not the same name.
-        """
-        self.ensure_one()
-        if not self.database_uuid:
-            return False
-        name = self.database_name or self.env.cr.dbname
-        return (self.database_uuid, name) != (self._database_uuid(), self.env.cr.dbname)
-
-    @api.model
-    def _database_uuid(self):
-        return self.env["ir.config_parameter"].sudo().get_param("database.uuid")
-
-    def _check_may_write(self):
-        """:raises UserError: this database must not change that Drive"""
-        self._check_enabled()
-        if self._is_foreign_copy():
-            raise UserError(
-                _(
-                    "This database looks like a copy: %(account)s was authorized by"
-                    " another one, whose files in Drive it must not touch. If this is"
-                    " the real one now, open the account and confirm it.",
-                    account=self.name,
                 )
             )
 

@@ -138,8 +138,8 @@ class CloudStorageAuth(models.Model):
         secret._set(self, "access_token", tokens.access)
         if tokens.refresh:
             secret._set(self, "refresh_token", tokens.refresh)
-        vals.setdefault("database_uuid", self.database_uuid or self._database_uuid())
-        vals.setdefault("database_name", self.database_name or self.env.cr.dbname)
+        if not self.database_uuid:
+            vals.update(self._new_binding())
         vals.update(token_expiry=tokens.expiry, state="authorized", last_error=False)
         self.write(vals)  # which forgets the cached secrets, too
         return tokens.access

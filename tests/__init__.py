@@ -19,6 +19,7 @@ from . import (
     test_core_attachment,
     test_crash,
     test_dashboard,
+    test_database_copy,
     test_disaster,
     test_engine,
     test_faults,

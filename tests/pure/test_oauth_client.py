@@ -163,6 +163,100 @@ def test_answer_without_token_is_not_quoted():
     assert "secret-in-the-answer" not in str(caught.getrepr(style="long"))
 
 
+ODD_ANSWERS = [
+    {"access_token": ""},
+    {"access_token": None},
+    {"access_token": ["ya29.x"]},
+    {"access_token": "ya29.x\nHost: evil"},
+    {"expires_in": "soon"},
+    {"expires_in": -1},
+    {"expires_in": 0},
+    {"expires_in": True},
+    {"expires_in": 1e300},
+    {"expires_in": [3600]},
+    {"token_type": "mac"},
+    {"token_type": 1},
+    {"refresh_token": {"a": "b"}},
+]
+
+
+@pytest.mark.parametrize("change", ODD_ANSWERS)
+def test_answer_that_was_not_asked_for(emulator, change):
+    """Whoever answers so is not Google's token endpoint: nothing follows from it."""
+    key = oauth.parse_service_account(json.dumps(emulator.service_account()))
+    with answering(200, granted(**change)) as client:
+        for call in (
+            lambda: oauth.refresh(client, "1//0x"),
+            lambda: exchange(client),
+            lambda: oauth.service_account_token(key, "drive", client.token_uri),
+        ):
+            with pytest.raises(TransientError):
+                call()
+
+
+@pytest.mark.parametrize("life", ["forever", -5, [1]])
+def test_odd_end_of_the_grant(life):
+    with answering(200, granted(refresh_token_expires_in=life)) as client:
+        with pytest.raises(TransientError):
+            exchange(client)
+
+
+@pytest.mark.parametrize("name", ["bearer", "Bearer", "BEARER"])
+def test_token_type_in_any_case(name):
+    with answering(200, granted(token_type=name)) as client:
+        assert exchange(client).access
+        assert oauth.refresh(client, "1//0x").access
+
+
+@pytest.mark.parametrize(
+    "status,body",
+    [
+        (200, b"<html>please log in to the hotel</html>"),
+        (400, b"<html>invalid_token</html>"),
+        (302, b""),
+        (200, b"[]"),
+    ],
+)
+def test_nonsense_revokes_nothing(status, body):
+    with answering(status, body) as client:
+        with pytest.raises(TransientError):
+            oauth.revoke("1//0x", client.token_uri)
+
+
+def test_redirect_takes_no_secret_along():
+    """A token endpoint redirects nobody; the form with the secrets stays here."""
+    seen = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            seen.append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(307)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = "http://127.0.0.1:%d/token" % server.server_port
+    client = oauth.OAuthClient("id", "s", REDIRECT, oauth.AUTH_URI, address)
+    try:
+        for call in (
+            lambda: oauth.refresh(client, "1//0x"),
+            lambda: exchange(client),
+            lambda: oauth.revoke("1//0x", address),
+        ):
+            with pytest.raises(TransientError):
+                call()
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert set(seen) == {"/token"}
+
+
 def test_round_trip_over_plain_http_leaves_no_trace(client, emulator):
     verifier = oauth.new_verifier()
     assert 43 <= len(verifier) <= 128
@@ -220,13 +314,57 @@ def test_service_account(emulator):
 
 @pytest.mark.parametrize(
     "change",
-    [{"type": "authorized_user"}, {"private_key": "my secret"}, {"client_email": ""}],
+    [
+        {"type": "authorized_user"},
+        {"private_key": "my secret"},
+        {"private_key": ["my secret"]},
+        {"private_key_id": 7},
+        {"client_email": ""},
+        {"client_email": {"a": "b"}},
+        {"universe_domain": "example.com"},
+        {"universe_domain": "my secret"},
+        {"universe_domain": ""},
+        {"universe_domain": None},
+        {"universe_domain": ["googleapis.com"]},
+        {"universe_domain": "googleapis.com.example.com"},
+    ],
 )
 def test_bad_keys(emulator, change):
     text = json.dumps(dict(emulator.service_account(), **change))
     with pytest.raises(CredentialsFormatError) as caught:
         oauth.parse_service_account(text)
     assert "my secret" not in str(caught.value)
+
+
+def test_key_says_nothing_of_where_to_go(emulator):
+    """Only who it is and its key count; the token comes from the endpoint of Odoo."""
+    key = emulator.service_account()
+    key.update(token_uri="http://127.0.0.1:9/token", universe_domain="example.com")
+    key.update(trust_boundary={"locations": []}, quota_project_id="x")
+    tokens = oauth.service_account_token(key, "drive.file", emulator.url + "/token")
+    assert tokens.access.startswith("ya29.")
+    assert emulator.count("token") == 1
+
+
+def test_universe_is_named():
+    with pytest.raises(CredentialsFormatError, match="universe_domain"):
+        oauth.parse_service_account(
+            json.dumps(
+                {
+                    "type": "service_account",
+                    "client_email": "x@y",
+                    "private_key": "k",
+                    "private_key_id": "1",
+                    "universe_domain": "example.com",
+                }
+            )
+        )
+
+
+def test_key_without_a_universe(emulator):
+    key = emulator.service_account()
+    del key["universe_domain"]
+    assert oauth.parse_service_account(json.dumps(key))
 
 
 def test_revoke(emulator):
