@@ -18,6 +18,7 @@ from . import cloud_storage_model_config
 from . import cloud_storage_file_type
 from . import cloud_storage_folder
 from . import cloud_storage_sync_run
+from . import cloud_storage_config_start
 from . import cloud_storage_sync_run_progress
 from . import cloud_storage_sync_log
 from . import cloud_storage_access_log

@@ -21,6 +21,7 @@ class CloudStorageConfig(models.Model):
         self.ensure_one()
         self._check_manager()
         service = self.env["cloud_storage.sync.service"].sudo()
+        self._mark_started()
         run = service._create_run(service._config(self.id), "manual", DEFAULT_LIMIT)
         service._work(run, TimeBox(BUTTON_SECONDS))
         if run.state == "queued":
@@ -46,14 +47,17 @@ class CloudStorageConfig(models.Model):
         self.ensure_one()
         self._check_manager()
         service = self.env["cloud_storage.sync.service"].sudo()
+        self._mark_started()
         run = service._create_run(service._config(self.id), "manual")
         run._go_on()
         return run.action_open()
 
     def action_ask_sync(self):
-        """Sync; where that deletes local copies, show first how many and how large."""
+        """Sync; show how many files and how large before the first time, and wherever
+        that deletes local copies.
+        """
         self.ensure_one()
-        if not self.delete_local_after_sync or not self.pending_count:
+        if self.started_on and not (self.delete_local_after_sync and self.pending_count):
             return self.action_start_sync()
         dialog = self.env.ref("cloud_storage.cloud_storage_savings_view_dialog")
         return dict(

@@ -46,6 +46,10 @@ class CloudStorageSavings(models.TransientModel):
     )
     delete_local = fields.Boolean(related="config_id.delete_local_after_sync")
     auth_state = fields.Selection(related="config_id.auth_state")
+    started_on = fields.Datetime(related="config_id.started_on")
+    sync_words = fields.Char(
+        compute="_compute_sync_words", help="What the button does, on the button."
+    )
     consequence = fields.Char(compute="_compute_consequence")
     line_ids = fields.One2many("cloud_storage.savings.line", "report_id")
     go_line_ids = fields.One2many(
@@ -100,6 +104,20 @@ class CloudStorageSavings(models.TransientModel):
             )
             report.stay_files = sum(stays.mapped("files"))
             report.stay_bytes = sum(stays.mapped("size_bytes"))
+
+    @api.depends("files", "size_bytes")
+    def _compute_sync_words(self):
+        for report in self:
+            report.sync_words = report._words_of_button()
+
+    def _words_of_button(self):
+        if not self.files:
+            return _("Start: no file goes now")
+        return _(
+            "Sync %(files)s files (%(size)s)",
+            files=self.files,
+            size=human_size(self.size_bytes) or _("0 bytes"),
+        )
 
     @api.depends("freed_bytes", "files")
     def _compute_consequence(self):
@@ -177,8 +195,17 @@ class CloudStorageSavings(models.TransientModel):
         }
 
     def action_sync(self):
-        """Move what the report shows, now."""
-        return self.config_id.action_start_sync()
+        """Move what the report shows, now.
+
+        Before the first time, a number that has grown meanwhile is shown again.
+        """
+        self.ensure_one()
+        self._check_manager()
+        config = self.config_id
+        service = self.env["cloud_storage.sync.service"].sudo()
+        if not config.started_on and service._count_candidates(config) > self.files:
+            return config.action_ask_sync()
+        return config.action_start_sync()
 
     def action_analyze(self):
         """The lines as a pivot, to turn and sum as one likes."""

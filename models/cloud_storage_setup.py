@@ -173,6 +173,8 @@ class CloudStorageSetup(models.TransientModel):
         return False  # looking is voluntary
 
     def _missing_sync(self):
+        if not self.config_id.started_on:
+            return _("Nobody has started the sync yet.")
         done = self.config_id.run_ids.filtered(lambda run: run.state == "done")
         return not done and _("Nothing was synced yet.")
 
@@ -234,7 +236,10 @@ class CloudStorageSetup(models.TransientModel):
         self._ensure_config()
 
     def _ensure_config(self):
-        if self.auth_id.config_ids:
+        configs = self.auth_id.config_ids
+        if configs:
+            # active is not started: that is the last step
+            configs[:1].filtered(lambda c: not c.started_on).write({"is_active": True})
             return
         config = self.env["cloud_storage.config"].create(
             {"name": _("Documents"), "auth_id": self.auth_id.id}

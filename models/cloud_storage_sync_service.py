@@ -37,6 +37,7 @@ class CloudStorageSyncService(models.AbstractModel):
         if limit == 0:
             none = self.env["cloud_storage.sync.run"]
             return none._summary(remaining=self._count_candidates(config))
+        config._mark_started()
         run = self._create_run(config, "manual", limit or 0)
         self._work(run, TimeBox(self._request_seconds()))
         return run._summary(remaining=self._count_candidates(config))
@@ -44,6 +45,8 @@ class CloudStorageSyncService(models.AbstractModel):
     @api.model
     def automatic_sync(self):
         """Continue the runs that wait, then sync every active configuration.
+
+        Those that nobody started yet are left alone: see ``started_on``.
 
         Works in slices: what does not fit before the worker's time limit goes on in the
         background.
@@ -73,7 +76,13 @@ class CloudStorageSyncService(models.AbstractModel):
         configs = self.env["cloud_storage.config"].sudo()
         if not self._is_due():
             return configs
-        return configs.search([("is_active", "=", True), ("auto_sync", "=", True)])
+        return configs.search(
+            [
+                ("is_active", "=", True),
+                ("auto_sync", "=", True),
+                ("started_on", "!=", False),
+            ]
+        )
 
     @api.model
     def _is_due(self):
@@ -129,7 +138,9 @@ class CloudStorageSyncService(models.AbstractModel):
         if ids:
             server = todo.with_user(SUPERUSER_ID)
             server.filtered("cloud_next_attempt").write({"cloud_next_attempt": False})
-            run = self._create_run(config, "single", ids=sorted(ids))
+            run = self._create_run(
+                config, "single", ids=sorted(ids), chosen_for=config.auth_id.id
+            )
             self._work(run, TimeBox(self._request_seconds()))
         attachments.invalidate_cache()
         return attachments.filtered(lambda a: a.cloud_sync_status == "synced")

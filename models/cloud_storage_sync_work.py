@@ -78,8 +78,22 @@ class CloudStorageSyncService(models.AbstractModel):
         """
         self._recover_dead_runs()
         with run._alive():
-            if run._is_queued():
+            if not run._is_queued():
+                return
+            if run._may_send():
                 self._work_alone(run, box)
+            else:
+                retrying(self.env, lambda: self._refuse_to_send(run))
+
+    @api.model
+    def _refuse_to_send(self, run):
+        run._finish(
+            "stopped",
+            _(
+                "Nobody has started the sync of %s yet: press Sync Now there.",
+                run.config_id.name,
+            ),
+        )
 
     @api.model
     def _work_alone(self, run, box):

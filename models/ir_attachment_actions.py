@@ -19,13 +19,15 @@ class IrAttachment(models.Model):
         return self._sync_notification()
 
     def action_cloud_ask_sync(self):
-        """Sync; where that deletes local copies, show first how many and how large.
+        """Sync; show how many and how large before anything was ever synced, and
+        wherever that deletes local copies.
 
         :raises AccessError: the user may not write one of them
         """
         self._check_may_move()
         config = self.env["cloud_storage.config"].sudo().get_active_config()
-        if not config.delete_local_after_sync or not self._going_to_cloud():
+        is_harmless = config.started_on and not config.delete_local_after_sync
+        if not config or is_harmless or not self._going_to_cloud():
             return self.action_cloud_sync()
         question = self.env["cloud_storage.confirmation"]
         return question._ask("sync", attachment_ids=[(6, 0, self.ids)])

@@ -12,6 +12,7 @@ from . import (
     test_browser_runs,
     test_concurrency,
     test_confirmations,
+    test_consent,
     test_content_cache,
     test_content_costs,
     test_content_http,

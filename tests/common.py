@@ -113,6 +113,7 @@ class CloudCase(BaseCase):
             "name": "Configuration",
             "auth_id": auth.id,
             "requests_per_second": 1000,
+            "started_on": odoo.fields.Datetime.now(),
             "model_config_ids": [(0, 0, {"model_name": name}) for name in models],
             "file_type_ids": [(0, 0, {"extension": ext}) for ext in types],
         }

@@ -74,14 +74,21 @@ class CloudStorageConfirmation(models.TransientModel):
     # -- attachments -------------------------------------------------------------------
 
     def _words_sync(self):
-        """Which local copies go, as far as the user may see the files."""
+        """What goes, as far as the user may see the files."""
         config = self.env["cloud_storage.config"].sudo().get_active_config()
         going = self.attachment_ids._going_to_cloud()
+        files = self._amount_words(len(going), sum(going.mapped("file_size")))
+        if not config.delete_local_after_sync:
+            return _(
+                "%(files)s go to Google Drive (%(account)s). The local copies stay.",
+                files=files,
+                account=config.auth_id.account_email or config.auth_id.name,
+            )
         days = config.keep_local_days
         return _(
             "The local copies of %(files)s are deleted, %(when)s. The copy in Drive is"
             " verified before.",
-            files=self._amount_words(len(going), sum(going.mapped("file_size"))),
+            files=files,
             when=_("%s days after", days) if days else _("at once"),
         )
 

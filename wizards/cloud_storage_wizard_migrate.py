@@ -76,7 +76,10 @@ class CloudStorageWizardMigrate(models.TransientModel):
         source = self.source_auth_id.sudo()
         config = source.config_ids[:1] or self.target_auth_id.sudo().config_ids[:1]
         if self.switch_configs:
+            # the preview said so: their sync goes on with the other account
+            started = source.config_ids.filtered("started_on")
             source.config_ids.write({"auth_id": self.target_auth_id.id})
+            started._mark_started()
         return self._start("migrate", config, self._params())
 
     def _preview(self):
