@@ -238,7 +238,7 @@ class Emulator:
         :param int times: how many requests it hits; -1 for ever
         :param int after: how many pass unharmed first
         :param what: status, reason, message, retry_after, delay_ms, cut_after,
-            truncate, alter, lose_answer, rate
+            truncate, alter, omit, lose_answer, rate
         :returns: its id
         """
         return self._call("fault", route=route, times=times, after=after, what=what)

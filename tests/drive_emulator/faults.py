@@ -4,10 +4,12 @@ The table only decides; the server carries a fault out, outside any lock:
 ``status``/``reason``/``message``/``retry_after`` refuse, ``delay_ms`` waits,
 ``cut_after`` breaks the connection after so many body bytes (of the request for
 uploads, else of the answer), ``truncate`` and ``alter`` shorten or change a stored or
-sent body without a sign, ``lose_answer`` does the work and hangs up, ``rate`` sends a
+sent body without a sign, ``omit`` leaves fields (with commas between) out of an answer,
+``lose_answer`` does the work and hangs up, ``rate`` sends a
 file at so many bytes a second, as a network would.
 """
 import itertools
+import json
 import threading
 
 from errors import DriveError, OAuthError
@@ -47,6 +49,7 @@ KINDS = {
     "cut_after": int,
     "truncate": int,
     "alter": bool,
+    "omit": str,
     "lose_answer": bool,
     "rate": (int, float),
 }
@@ -129,7 +132,10 @@ def refusal(route, fault):
 
 
 def tamper(data, fault):
-    """The bytes as a fault leaves them: shortened, or with one bit turned."""
+    """The bytes as a fault leaves them: shortened, with one bit turned, less fields."""
+    if "omit" in fault and data:
+        kept = without(json.loads(data), set(fault["omit"].split(",")))
+        data = json.dumps(kept).encode()
     if "truncate" in fault:
         data = data[: fault["truncate"]]
     if fault.get("alter") and data:
@@ -137,3 +143,16 @@ def tamper(data, fault):
         turned = bytes([data[middle] ^ 1])
         data = b"".join((data[:middle], turned, data[middle + 1 :]))
     return data
+
+
+def without(document, names):
+    """A JSON document without the fields of some names, at any depth."""
+    if isinstance(document, list):
+        return [without(one, names) for one in document]
+    if not isinstance(document, dict):
+        return document
+    return {
+        key: without(value, names)
+        for key, value in document.items()
+        if key not in names
+    }
