@@ -24,6 +24,7 @@ from . import cloud_storage_sync_log
 from . import cloud_storage_access_log
 from . import cloud_storage_access_report
 from . import cloud_storage_trash
+from . import cloud_storage_unused_file
 from . import cloud_storage_sync_rules
 from . import cloud_storage_sync_selection
 from . import cloud_storage_sync_measure
@@ -35,6 +36,7 @@ from . import cloud_storage_sync_service
 from . import cloud_storage_sync_run_work
 from . import cloud_storage_amounts
 from . import cloud_storage_restore
+from . import cloud_storage_lost_content
 from . import cloud_storage_restore_relink
 from . import cloud_storage_migrate
 from . import cloud_storage_reconcile

@@ -5,63 +5,15 @@ from odoo import api, models
 from odoo.exceptions import UserError
 
 from ..drive.client import LIST_FIELDS
-from ..drive.errors import DriveError, NotFoundError
+from ..drive.compare import OTHER, UNKNOWN
+from ..drive.errors import DriveError, ForbiddenError, NotFoundError
 from ..drive.query import with_app_property
-from .drive_metadata import DATABASE, attachment_id
-from .row_conditions import HERE
+from .content_proof import is_complete, judge
+from .drive_metadata import DATABASE, attachment_id, properties_of
+from .invariants import RULES, broken_rows
+from .reconcile_compare import select_rows
 
 BATCH = 10000  # rows read at once
-#: What no row may be: the invariant, the condition, and what it means.
-ROW_RULES = [
-    (
-        1,
-        "type = 'binary' AND file_size > 0 AND cloud_file_id IS NULL AND NOT " + HERE,
-        "has neither local bytes nor a file in Drive",
-    ),
-    (
-        3,
-        "cloud_file_id IS NOT NULL AND cloud_size_bytes > 0 AND NOT " + HERE + " AND"
-        " (type != 'url' OR url IS DISTINCT FROM '/cloud_storage/file/' || id)",
-        "is only in Drive and not a link to the proxy",
-    ),
-    (
-        3,
-        "cloud_file_id IS NOT NULL AND cloud_keep_local AND type = 'url' AND " + HERE,
-        "is pinned and here, and a link all the same",
-    ),
-    (
-        3,
-        "type = 'binary' AND url = '/cloud_storage/file/' || id AND " + HERE,
-        "is a local file and has the address of a link to the proxy",
-    ),
-    (
-        4,
-        "cloud_file_id IS NULL AND type = 'url' AND url = '/cloud_storage/file/' || id",
-        "is a link to the proxy without a file in Drive",
-    ),
-    (
-        4,
-        "cloud_file_id IS NULL AND cloud_sync_status = 'synced'",
-        "is said to be in Drive and has no file there",
-    ),
-    (
-        7,
-        "cloud_file_id IS NOT NULL AND"
-        " (res_model IS NULL OR res_model LIKE 'ir.%' OR url LIKE '/web/%')",
-        "is a file of the system and went to Drive",
-    ),
-    (
-        9,
-        "cloud_file_id IS NOT NULL AND cloud_size_bytes != COALESCE(file_size, 0)",
-        "has another size than its file in Drive",
-    ),
-    (
-        9,
-        "cloud_file_id IS NOT NULL AND cloud_size_bytes > 0"
-        " AND (checksum IS NULL OR mimetype IS NULL)",
-        "lost its checksum or its media type",
-    ),
-]
 
 
 class CloudStorageSyncService(models.AbstractModel):
@@ -71,9 +23,10 @@ class CloudStorageSyncService(models.AbstractModel):
     def check_invariants(self, with_drive=True):
         """Look at every attachment, its local file and its file in Drive.
 
-        Reads only. Of the addon's ten invariants those that rows, files and lists can
+        Reads only. Of the addon's invariants those that rows, files and lists can
         prove: 1 no byte lost, 2 one Drive file per upload, 3 and 4 type and address
-        fit, 7 nothing of the system left, 9 size and checksum are what they were.
+        fit, 7 nothing of the system left, 9 size and checksum are what they were, 11
+        nothing is uploaded, lacking or waiting for the trash that is in use.
 
         :param bool with_drive: compare with Drive, at one list call per 1,000 files
         :return: what is wrong: ``invariant`` (number), ``attachment_id`` (or False),
@@ -83,6 +36,7 @@ class CloudStorageSyncService(models.AbstractModel):
         self._check_manager()
         self.env["ir.attachment"].flush()
         problems = self._broken_rows() + self._missing_local_files()
+        problems += self._used_unused_files()
         if with_drive:
             for auth in self._live_accounts():
                 problems += self._broken_account(auth)
@@ -94,18 +48,27 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _broken_rows(self):
-        problems = []
-        for invariant, condition, text in ROW_RULES:
-            # the conditions come from the table above
-            self.env.cr.execute(  # pylint: disable=sql-injection
-                "SELECT id FROM ir_attachment WHERE (" + condition + ")"
-                " AND cloud_sync_status IS DISTINCT FROM 'pending' ORDER BY id"
-            )
-            problems += [
-                self._problem(invariant, number, text)
-                for (number,) in self.env.cr.fetchall()
-            ]
-        return problems
+        values = self._rule_values()
+        return [
+            self._problem(rule.number, number, rule.meaning)
+            for rule in RULES
+            if rule.meaning
+            for number in broken_rows(self.env.cr, rule, values)
+        ]
+
+    @api.model
+    def _used_unused_files(self):
+        """Files that wait for the trash as nothing uses them, and are used."""
+        self.env["cloud_storage.unused.file"].flush()
+        self.env.cr.execute(
+            "SELECT drive_file_id FROM cloud_storage_unused_file WHERE EXISTS ("
+            " SELECT 1 FROM ir_attachment WHERE cloud_file_id = drive_file_id)"
+        )
+        text = "a file that is used is noted as unused: %s"
+        return [
+            self._problem(11, False, text % file_id)
+            for (file_id,) in self.env.cr.fetchall()
+        ]
 
     @api.model
     def _missing_local_files(self):
@@ -154,35 +117,56 @@ class CloudStorageSyncService(models.AbstractModel):
     def _wrong_copies(self, auth, client, files):
         """Attachments whose file in Drive is not what it was."""
         problems = []
-        rows = self._rows(
-            "id, cloud_file_id, cloud_md5, cloud_size_bytes, checksum",
-            "cloud_auth_id = %s AND cloud_sync_status = 'synced'",
-            auth.id,
-        )
-        for number, file_id, md5, size, sha1 in rows:
-            file = files.get(file_id) or self._ask(client, file_id)
-            text = self._what_is_wrong(file, md5, int(size), sha1)
+        for row in self._synced_rows(auth):
+            file = files.get(row.cloud_file_id)
+            if file is None or not is_complete(file):
+                file = self._ask(client, row.cloud_file_id, file)
+            text = self._what_is_wrong(file, row)
             if text:
-                problems.append(self._problem(1, number, text))
+                problems.append(self._problem(1, row.id, text))
         return problems
 
     @api.model
-    def _ask(self, client, file_id):
-        """A list may lag behind: ask for the file itself."""
+    def _synced_rows(self, auth):
+        """Iterate over the attachments that are well in an account, some at a time."""
+        last_id, condition = 0, "id > %s AND cloud_sync_status = 'synced'"
+        while True:
+            rows = select_rows(
+                self.env,
+                auth,
+                condition + " AND cloud_file_id IS NOT NULL ORDER BY id LIMIT %s",
+                last_id,
+                BATCH,
+            )
+            if not rows:
+                return
+            yield from rows
+            last_id = rows[-1].id
+
+    @api.model
+    def _ask(self, client, file_id, listed=None):
+        """A list may lag behind or leave things out: ask for the file itself.
+
+        :param dict listed: what the list said
+        :return: None when Drive has not got it
+        """
         try:
             return client.get(file_id)
         except NotFoundError:
             return None
+        except ForbiddenError:
+            return listed or {}
 
     @api.model
-    def _what_is_wrong(self, file, md5, size, sha1):
+    def _what_is_wrong(self, file, row):
         if file is None:
             return "its file is not in Drive"
         if file.get("trashed"):
             return "its file is in the trash of Drive"
-        if (int(file["size"]), file.get("md5Checksum")) != (size, md5):
+        verdict = judge(file, row)
+        if verdict == OTHER:
             return "its file in Drive was changed"
-        if size and file.get("sha1Checksum", sha1) != sha1:
+        if verdict == UNKNOWN and is_complete(file) and not row.cloud_sha1:
             return "its file in Drive has another content than its checksum says"
         return None
 
@@ -199,12 +183,22 @@ class CloudStorageSyncService(models.AbstractModel):
             " UNION SELECT drive_file_id FROM cloud_storage_trash"
         )
         known = {file_id for (file_id,) in self.env.cr.fetchall()}
+        extra = [file for file_id, file in live.items() if file_id not in known]
+        text = "a file that nothing uses is in Drive: %s"
+        return self._lost_links(extra) + [
+            self._problem(2, attachment_id(properties_of(file)), text % file["id"])
+            for file in extra
+        ]
+
+    @api.model
+    def _lost_links(self, files):
+        """Attachments that lack their content while it is in Drive, in one of these."""
+        found = self._lacking_for([file for file in files if is_complete(file)])
+        sha1s = tuple({file["sha1Checksum"] for file in found})
+        if not sha1s:
+            return []
+        text = "its content is in Drive and not linked to it"
         return [
-            self._problem(
-                2,
-                attachment_id(file.get("appProperties", {})),
-                "a file that nothing uses is in Drive: %s" % file_id,
-            )
-            for file_id, file in live.items()
-            if file_id not in known
+            self._problem(11, row[0], text)
+            for row in self._lacking_rows("checksum IN %s", sha1s)
         ]

@@ -1,4 +1,5 @@
 """Keeping Odoo and Drive true to each other: what the cron and the button call."""
+import json
 import logging
 from functools import partial
 
@@ -6,50 +7,13 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 from .cloud_storage_sync_run import TimeBox
+from .invariants import RULES, mend_rows
 from .reconcile_run import ReconcileRun
 from .transaction import retrying
 
 _logger = logging.getLogger(__name__)
 
 DEFAULT_LIMIT = 200  # rows and files changed per call
-#: Links of the proxy, to whatever attachment.
-PROXY = "'/cloud_storage/file/%%'"
-#: Rows whose type or address contradict where their bytes are: condition, then mending.
-LINK_RULES = [
-    (  # only in Drive, and not a link to the proxy
-        "a.cloud_file_id IS NOT NULL AND a.store_fname IS NULL AND a.db_datas IS NULL"
-        " AND a.cloud_size_bytes > 0 AND (a.type != 'url'"
-        " OR a.url IS DISTINCT FROM '/cloud_storage/file/' || a.id)",
-        "type = 'url', url = '/cloud_storage/file/' || a.id",
-    ),
-    (  # a link to the proxy, and nothing in Drive
-        "a.cloud_file_id IS NULL AND a.type = 'url'"
-        " AND a.url = '/cloud_storage/file/' || a.id",  # another's is a person's link
-        "type = 'binary', url = NULL, cloud_sync_status = 'local'",
-    ),
-    (  # said to be in Drive, and is not
-        "a.cloud_file_id IS NULL AND a.cloud_sync_status = 'synced'",
-        "cloud_sync_status = 'local'",
-    ),
-    (  # here as well, and a link though it is pinned or the configuration wants none
-        "a.cloud_file_id IS NOT NULL AND a.type = 'url' AND a.url LIKE " + PROXY
-        + " AND (a.store_fname IS NOT NULL OR a.db_datas IS NOT NULL)"
-        " AND (a.cloud_keep_local OR a.cloud_auth_id IN %(plain)s)",
-        "type = 'binary', url = NULL",
-    ),
-    (  # here and a file, and yet with the address of a link
-        "a.type = 'binary' AND a.url = '/cloud_storage/file/' || a.id"
-        " AND (a.store_fname IS NOT NULL OR a.db_datas IS NOT NULL)",
-        "url = NULL",
-    ),
-    (  # here as well, and no link though the configuration wants one
-        "a.cloud_file_id IS NOT NULL AND a.cloud_sync_status = 'synced'"
-        " AND a.type = 'binary' AND a.cloud_keep_local IS NOT TRUE"
-        " AND (a.store_fname IS NOT NULL OR a.db_datas IS NOT NULL)"
-        " AND COALESCE(a.url, '') = '' AND a.cloud_auth_id IN %(linked)s",
-        "type = 'url', url = '/cloud_storage/file/' || a.id",
-    ),
-]
 
 
 class CloudStorageSyncRun(models.Model):
@@ -95,19 +59,52 @@ class CloudStorageSyncService(models.AbstractModel):
         if self.env["cloud_storage.auth"]._is_disabled():
             return report
         box = TimeBox(self._slice_seconds())
+        rows_left = bool(limit) and report["fixed"] >= limit
         for auth in self._live_accounts():
             left = max(0, limit - report["fixed"]) if limit else None
-            config = auth.config_ids.sorted("is_active", reverse=True)[:1]
-            run = self._create_run(config, "reconcile", auth_id=auth.id, budget=left)
-            try:
-                self._work(run, box)
-            except UserError as err:
-                _logger.warning("Account %s was not reconciled: %s", auth.id, err)
-            report["checked"] += run.total_processed
-            report["fixed"] += run.total_success
-            report["missing"] += run.total_missing
-            report["errors"] += run.total_errors + (run.state == "failed")
+            self._reconcile_account(auth, box, left, rows_left, report)
+            rows_left = False
         return report
+
+    @api.model
+    def _reconcile_account(self, auth, box, budget, rows_left, report):
+        """Compare one account; what is wrong with it stops no other.
+
+        :param int budget: most rows and files to change now; None for all
+        :param bool rows_left: rows were left that contradict where their bytes are
+        :param dict report: is added to
+        """
+        run = self._reconcile_run(auth, budget, rows_left)
+        before = run.total_success
+        try:
+            self._work(run, box)
+        except UserError as err:
+            _logger.warning("Account %s was not reconciled: %s", auth.id, err)
+        except Exception as err:  # pylint: disable=broad-except
+            _logger.exception("Account %s was not reconciled", auth.id)
+            self.env.cr.rollback()
+            self.env.cache.invalidate()
+            message = _("Internal error: %s", err)
+            retrying(self.env, lambda: self._fail_run(run, message))
+        report["checked"] += run.total_processed
+        report["fixed"] += run.total_success - before
+        report["missing"] += run.total_missing
+        report["errors"] += run.total_errors + (run.state == "failed")
+
+    @api.model
+    def _reconcile_run(self, auth, budget, rows_left):
+        """The run of an account that waits to go on, or a new one."""
+        params = {"auth_id": auth.id, "budget": budget, "rows_left": rows_left}
+        runs = self.env["cloud_storage.sync.run"].sudo()
+        waiting = runs.search(
+            [("state", "=", "queued"), ("sync_type", "=", "reconcile")], order="id"
+        ).filtered(lambda run: run._get_params().get("auth_id") == auth.id)[:1]
+        if waiting:
+            waiting.params = json.dumps(params)
+            self.env.cr.commit()
+            return waiting
+        config = auth.config_ids.sorted("is_active", reverse=True)[:1]
+        return self._create_run(config, "reconcile", **params)
 
     @api.model
     def _worker(self, run, box):
@@ -122,55 +119,40 @@ class CloudStorageSyncService(models.AbstractModel):
         :param int limit: most rows to change; 0 for all
         :return: how many were changed
         """
-        configs = self.env["cloud_storage.config"].sudo().search([])
-        linked = configs.filtered("replace_local_with_cloud").auth_id
-        values = {
-            "linked": tuple(linked.ids) or (0,),
-            "plain": tuple((configs.auth_id - linked).ids) or (0,),
-        }
+        values = self._rule_values()
         fixed = 0
-        for condition, mending in LINK_RULES:
+        for rule in RULES:
             if limit and fixed >= limit:
                 break
-            values["limit"] = limit - fixed if limit else None
-            mend = partial(self._mend, condition, mending, values)
-            fixed += retrying(self.env, mend)
+            if rule.mending:
+                fixed += self._mend(rule, values, limit - fixed if limit else None)
         return fixed
 
     @api.model
-    def _mend(self, condition, mending, values):
-        attachments = self.env["ir.attachment"]
-        attachments.flush()
-        # both texts come from the table above
-        self.env.cr.execute(
-            "UPDATE ir_attachment AS a SET " + mending + " FROM ("
-            "SELECT a.id FROM ir_attachment AS a WHERE " + condition + " AND"
-            " a.cloud_sync_status IS DISTINCT FROM 'pending'"
-            " ORDER BY a.id LIMIT %(limit)s FOR UPDATE SKIP LOCKED) AS wrong"
-            " WHERE a.id = wrong.id",
-            values,
-        )
-        changed = self.env.cr.rowcount
-        attachments.invalidate_cache()
-        return changed
+    def _rule_values(self):
+        """Accounts whose configuration wants links, and those where it wants none."""
+        configs = self.env["cloud_storage.config"].sudo().search([])
+        linked = configs.filtered("replace_local_with_cloud").auth_id
+        return {
+            "linked": tuple(linked.ids) or (0,),
+            "plain": tuple((configs.auth_id - linked).ids) or (0,),
+        }
 
     @api.model
-    def _report_words(self, run, relink_needed):
-        words = _(
-            "%(checked)s checked, %(fixed)s fixed, %(missing)s missing, %(errors)s"
-            " errors.",
-            checked=run.total_processed,
-            fixed=run.total_success,
-            missing=run.total_missing,
-            errors=run.total_errors,
-        )
-        if not relink_needed:
-            return words
-        return "%s %s" % (
-            words,
-            _(
-                "There are files in Drive of attachments that this database does not"
-                " know: was it restored from an old backup? To get them back, call"
-                " _relink_from_drive() of cloud_storage.sync.service in a shell."
-            ),
-        )
+    def _mend(self, rule, values, limit):
+        """Mend by one rule; when that fails, the others still are."""
+        try:
+            return retrying(self.env, partial(self._mend_rows, rule, values, limit))
+        except Exception:  # pylint: disable=broad-except
+            _logger.exception("Rows that break a rule were not mended: %s", rule.condition)
+            self.env.cr.rollback()
+            self.env.cache.invalidate()
+            return 0
+
+    @api.model
+    def _mend_rows(self, rule, values, limit):
+        attachments = self.env["ir.attachment"]
+        attachments.flush()
+        changed = mend_rows(self.env.cr, rule, values, limit)
+        attachments.invalidate_cache()
+        return changed

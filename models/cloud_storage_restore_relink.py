@@ -1,16 +1,18 @@
 """Finding the attachment that a file in Drive belongs to."""
 import logging
-import os
 
-from odoo import SUPERUSER_ID, api, models
+from odoo import SUPERUSER_ID, _, api, models
 from odoo.exceptions import UserError
 
 from ..drive.client import FILE_FIELDS
+from ..drive.compare import SAME, compare, size_of
 from ..drive.errors import DriveError
 from ..drive.query import with_app_property
-from .drive_metadata import CHECKSUM, DATABASE, attachment_id, record_of
+from .content_proof import is_complete, judge
+from .drive_metadata import DATABASE, attachment_id, properties_of, record_of
 from .transaction import retrying
 
+MAX_INTEGER = 2**31 - 1  # of PostgreSQL, the largest size a row of Odoo can tell
 #: Parameter that keeps reconcile from trashing what a restored database does not know.
 RELINK_NEEDED = "cloud_storage.relink_needed"
 
@@ -27,7 +29,8 @@ class CloudStorageSyncService(models.AbstractModel):
         Every file in Drive that this database once sent is linked to its attachment
         again, by id and checksum, or to one with the same content that lost its bytes.
         A file whose attachment is gone altogether gets a new one, on the record it was
-        attached to. Nothing is changed in Drive; doing it twice changes nothing more.
+        attached to. Nothing is changed in Drive, but for what an attachment lost being
+        taken out of the trash there; doing it twice changes nothing more.
 
         :param str database_uuid: of the lost database; this one's by default
         :return: ``checked`` files, ``linked`` and ``created`` attachments, ``errors``
@@ -58,107 +61,168 @@ class CloudStorageSyncService(models.AbstractModel):
     @api.model
     def _relink_account(self, auth, database_uuid, report):
         query = with_app_property(DATABASE, database_uuid or auth._database_uuid())
-        for file in auth._drive_client().list(query, fields=FILE_FIELDS):
+        client = auth._drive_client()
+        for file in client.list(query, fields=FILE_FIELDS):
             report["checked"] += 1
-            if not file.get("md5Checksum"):
+            try:
+                linked, created = self._relink_one(auth, client, file)
+            except DriveError:
+                raise
+            except Exception as err:  # pylint: disable=broad-except
+                # whatever is wrong with one file, the others are linked all the same
+                _logger.warning("File %s was not relinked: %s", file.get("id"), err)
+                self.env.cr.rollback()
+                self.env.cache.invalidate()
+                report["errors"] += 1
                 continue
-            linked, created = retrying(
-                self.env, lambda file=file: self._relink_or_adopt(auth, file)
-            )
             report["linked"] += linked
             report["created"] += created
+
+    @api.model
+    def _relink_one(self, auth, client, file):
+        """:return: how many attachments were linked, how many were made
+        :raises UserError: Drive does not tell what the file is
+        """
+        if not is_complete(file):
+            file = client.get(file["id"], fields=FILE_FIELDS)
+        if not is_complete(file):
+            raise self._unproven_error(file)
+        self.env["ir.attachment"].invalidate_cache()
+        if file.get("trashed") and self._lacking_for([file]):
+            file = auth._drive_client(write=True).update(
+                file["id"], fields=FILE_FIELDS, trashed=False
+            )
+        return retrying(self.env, lambda: self._relink_or_adopt(auth, file))
+
+    @api.model
+    def _unproven_error(self, file):
+        return UserError(
+            _(
+                "Google Drive does not tell the SHA-1 of %s, so it can not be verified.",
+                file.get("name") or file["id"],
+            )
+        )
 
     @api.model
     def _relink_or_adopt(self, auth, file):
         """:return: how many attachments were linked, how many were made"""
         users = self._search_attachments([("cloud_file_id", "=", file["id"])])
+        if file.get("trashed"):
+            return 0, 0  # it is as good as gone
         if users:
-            return self._drop_missing_files(users), 0
+            whole = users.filtered(lambda a: judge(file, a) == SAME)
+            return self._drop_missing_files(whole), 0
         linked = self._relink_file(auth, file)
-        if linked or file.get("trashed") or self._has_content(file):
+        if linked or self._has_content(file):
             return len(linked), 0
-        return 0, len(self._adopt(auth, file, record_of(file.get("appProperties", {}))))
+        return 0, len(self._adopt(auth, file, record_of(properties_of(file))))
 
     @api.model
     def _relink_file(self, auth, file):
         """Link a file to the attachments it was made for or that lost its content.
 
+        What the file carries only says where to look: an attachment gets it when it
+        lacks its content and says that this was it, or when its own bytes are the same.
+
         :param dict file: metadata of a file that no attachment uses
         :return: the attachments
         """
-        own = self._attachments().browse(attachment_id(file.get("appProperties", {})))
-        found = own.exists().filtered(
-            lambda a: not a.cloud_file_id and self._is_content_of(a, file)
-        )
-        if not found:
-            found = self._same_content(file).filtered(
-                lambda a: not a.cloud_file_id and not self._is_readable(a)
-            )
+        found = self._attachments()
+        if file.get("trashed") or not is_complete(file):
+            return found
+        own = found.browse(attachment_id(properties_of(file))).exists()
+        for attachment in own | self._same_content(file):
+            is_own = attachment == own
+            if self._says_it_is(attachment, file, is_own) and (
+                self._lacks_content(attachment)
+                or is_own
+                and not attachment.cloud_file_id
+                and self._is_here(attachment, file)
+            ):
+                found |= attachment
         for attachment in found:
             self._link(attachment, auth, file)
         return found
 
     @api.model
+    def _says_it_is(self, attachment, file, is_own):
+        """Whether what a row says of its content goes with a file.
+
+        :param bool is_own: the file was made for it: it need not say anything more
+        """
+        sha1s = self._sha1s_of(attachment.store_fname, attachment.checksum)
+        size = attachment.file_size
+        if is_own and not sha1s:
+            return size == size_of(file) or not size
+        return file["sha1Checksum"] in sha1s and size in (0, size_of(file))
+
+    @api.model
+    def _is_here(self, attachment, file):
+        """Whether the bytes on this server are those of a file, read and compared."""
+        if attachment.store_fname:
+            content = self._measure_file(attachment.store_fname)
+        else:
+            content = self._measure_bytes(attachment)
+        return bool(content) and compare(file, content.size, content.sha1) == SAME
+
+    @api.model
     def _has_content(self, file):
-        """Whether an attachment has these bytes, here or in Drive."""
+        """Whether an attachment really has these bytes, here or in Drive."""
         return any(
-            attachment.cloud_file_id or self._is_readable(attachment)
+            self._is_here(attachment, file) or self._is_in_drive(attachment, file)
             for attachment in self._same_content(file)
         )
 
     @api.model
+    def _is_in_drive(self, attachment, file):
+        found = attachment.cloud_file_id and self._file_of(attachment)
+        return bool(found) and (
+            compare(found, size_of(file), file.get("sha1Checksum")) == SAME
+        )
+
+    @api.model
     def _same_content(self, file):
+        """Attachments that say they have the content of a file."""
+        if not is_complete(file):
+            return self._attachments()
         return self._search_attachments(
             [
-                ("checksum", "=", self._sha1_of(file)),
-                ("file_size", "=", int(file["size"])),
+                ("checksum", "=", file["sha1Checksum"]),
                 ("cloud_sync_status", "!=", "pending"),
             ]
         )
 
     @api.model
-    def _is_content_of(self, attachment, file):
-        return (
-            attachment.checksum == self._sha1_of(file)
-            and attachment.file_size == int(file["size"])
-            and attachment.cloud_sync_status != "pending"
-        )
-
-    @api.model
-    def _sha1_of(self, file):
-        """As Drive computed it; accounts without it have what was uploaded."""
-        return file.get("sha1Checksum") or file.get("appProperties", {}).get(CHECKSUM)
-
-    @api.model
-    def _is_readable(self, attachment):
-        """Whether the bytes are really on this server."""
-        if attachment.store_fname:
-            return os.path.exists(attachment._full_path(attachment.store_fname))
-        return bool(attachment.db_datas)
-
-    @api.model
     def _link(self, attachment, auth, file):
-        """Write down where the content of an attachment is in Drive."""
+        """Write down where the content of an attachment is in Drive.
+
+        :param dict file: metadata, its sha1 and size included
+        """
         attachment.flush()
+        size = size_of(file)
         self.env.cr.execute(
             "UPDATE ir_attachment SET cloud_file_id = %s, cloud_storage_url = %s,"
-            " cloud_md5 = %s, cloud_size_bytes = %s, cloud_auth_id = %s,"
-            " checksum = %s, file_size = %s, cloud_sync_status = 'synced',"
+            " cloud_md5 = %s, cloud_sha1 = %s, cloud_size_bytes = %s,"
+            " cloud_auth_id = %s, checksum = %s, file_size = COALESCE(%s, file_size),"
+            " cloud_sync_status = 'synced',"
             " cloud_synced_date = now() at time zone 'UTC', cloud_reserved_id = NULL,"
+            " cloud_reserved_for = NULL,"
             " cloud_run_id = NULL, cloud_attempts = 0, cloud_next_attempt = NULL,"
             " cloud_error_message = NULL WHERE id = %s",
             (
                 file["id"],
                 file.get("webViewLink"),
-                file["md5Checksum"],
-                int(file["size"]),
+                file.get("md5Checksum"),
+                file["sha1Checksum"],
+                size,
                 auth.id,
-                self._sha1_of(file),
-                int(file["size"]),
+                file["sha1Checksum"],
+                size if size <= MAX_INTEGER else None,
                 attachment.id,
             ),
         )
         attachment.invalidate_cache(ids=attachment.ids)
+        self.env["cloud_storage.unused.file"]._forget([file["id"]])
         self._drop_missing_files(attachment)
 
     @api.model
@@ -182,23 +246,52 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _adopt(self, auth, file, record):
-        """Make an attachment for a file that has none.
+        """Make an attachment for a file that has none, for nobody but Odoo's users.
 
         :param tuple record: model, id and binary field it shall belong to; the
             company's contact when that is gone
+        :raises UserError: Drive does not tell what the file is
         """
-        model, res_id, field = record
-        target = self.env[model].sudo().browse(res_id) if model in self.env else None
-        if target is None or not target.exists():
-            target, field = self.env.company.sudo().partner_id, ""
+        if not is_complete(file):
+            raise self._unproven_error(file)
+        target, field = self._home_of_adopted(*record)
         attachment = self._attachments().create(
             {
-                "name": field or file["name"],
-                "mimetype": file["mimeType"],
+                "name": field or file.get("name") or file["id"],
+                "mimetype": file.get("mimeType"),
                 "res_model": target._name,
                 "res_id": target.id,
                 "res_field": field or False,
+                "public": False,
             }
         )
         self._link(attachment, auth, file)
         return attachment
+
+    @api.model
+    def _home_of_adopted(self, model, number, field):
+        """The record, and its binary field when that has no file of its own."""
+        company = self.env.company.sudo().partner_id
+        if model not in self.env or model.startswith("ir."):
+            return company, ""
+        target = self.env[model].sudo()
+        if not target._auto or target._abstract or target._transient:
+            return company, ""
+        target = target.browse(number).exists()
+        if not target:
+            return company, ""
+        return target, field if self._is_free_field(target, field) else ""
+
+    @api.model
+    def _is_free_field(self, record, name):
+        field = record._fields.get(name)
+        if not field or field.type != "binary" or not field.attachment:
+            return False
+        return not self._search_attachments(
+            [
+                ("res_model", "=", record._name),
+                ("res_id", "=", record.id),
+                ("res_field", "=", name),
+            ],
+            limit=1,
+        )

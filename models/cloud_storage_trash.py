@@ -4,11 +4,12 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
-from .drive_metadata import drive_name
+from .drive_metadata import drive_name, is_neighbours
 
 _logger = logging.getLogger(__name__)
 
 BATCH = 200
+DUE = "(next_attempt IS NULL OR next_attempt <= (now() at time zone 'UTC'))"
 
 #: Wakes the cron once per transaction, as ``ir.cron._trigger`` of Odoo 15 does; Odoo 14 has
 #: no such table, there Drive learns with the cron's next turn.
@@ -68,7 +69,8 @@ class CloudStorageTrash(models.Model):
     def _process(self, box=None):
         """Do what is due; leave what can not be done now for a later turn.
 
-        Commits per file: what happened in Drive must be remembered.
+        Commits per file: what happened in Drive must be remembered. While an attachment
+        lacks its content no file goes to the trash: it may be what that one lost.
 
         :param TimeBox box: a deadline, none by default
         :return: how many Drive files were changed
@@ -76,8 +78,9 @@ class CloudStorageTrash(models.Model):
         if self.env["cloud_storage.auth"]._is_disabled():
             return 0
         clients, changed, ids = {}, 0, [0]
+        only_names = self._must_keep_files()
         while ids:
-            ids = self._due_after(ids[-1])
+            ids = self._due_after(ids[-1], only_names)
             for row_id in ids:
                 if box and box.over:
                     return changed
@@ -86,11 +89,29 @@ class CloudStorageTrash(models.Model):
         return changed
 
     @api.model
-    def _due_after(self, row_id):
+    def _must_keep_files(self):
+        """Whether files wait for the trash and may not go there now."""
+        self.env.cr.execute(
+            "SELECT count(*) FROM cloud_storage_trash WHERE attachment_id IS NULL AND "
+            + DUE
+        )
+        count = self.env.cr.fetchone()[0]
+        lacking = count and self.env["cloud_storage.sync.service"]._lacking_ids()
+        if lacking:
+            _logger.warning(
+                "%s files stay in Drive: %s attachments have no content",
+                count,
+                len(lacking),
+            )
+        return bool(lacking)
+
+    @api.model
+    def _due_after(self, row_id, only_names=False):
         """The next ids; by id, so that what can not be done is not met again."""
         self.env.cr.execute(
-            "SELECT id FROM cloud_storage_trash WHERE id > %s AND (next_attempt IS NULL"
-            " OR next_attempt <= (now() at time zone 'UTC')) ORDER BY id LIMIT %s",
+            "SELECT id FROM cloud_storage_trash WHERE id > %s AND " + DUE
+            + (" AND attachment_id IS NOT NULL" if only_names else "")
+            + " ORDER BY id LIMIT %s",
             (row_id, BATCH),
         )
         return [row[0] for row in self.env.cr.fetchall()]
@@ -142,7 +163,10 @@ class CloudStorageTrash(models.Model):
         try:
             if auth_id not in clients:
                 clients[auth_id] = auth._drive_client(write=True, tries=3)
-            clients[auth_id].update(file_id, fields="id", **change)
+            client = clients[auth_id]
+            if "trashed" in change and self._is_neighbours(client, file_id):
+                return self._drop(row_id)
+            client.update(file_id, fields="id", **change)
         except (NotFoundError, ForbiddenError) as err:
             _logger.info("Drive file %s can not be changed: %s", file_id, err)
             return self._drop(row_id)
@@ -151,6 +175,12 @@ class CloudStorageTrash(models.Model):
             return self._postpone(row_id)
         self._drop(row_id)
         return 1
+
+    @api.model
+    def _is_neighbours(self, client, file_id):
+        """Whether another database uses the file: this one was a copy of it once."""
+        uuid = self.env["cloud_storage.auth"]._database_uuid()
+        return is_neighbours(client.get(file_id, fields="id,appProperties"), uuid)
 
     @api.model
     def _is_used(self, file_id):

@@ -1,4 +1,6 @@
 """What a file is called in Drive, and what it carries there about its attachment."""
+import re
+
 from ..utils.filenames import drive_file_name
 
 #: Bytes of a property's key and value together ("Limits for custom file properties" of
@@ -48,11 +50,26 @@ def is_same_content(file, row):
     return (size, file.get("md5Checksum")) == (int(row.cloud_size_bytes), row.cloud_md5)
 
 
+def properties_of(file):
+    """The private properties of a file; what is not text is left out.
+
+    :param dict file: metadata
+    :rtype: dict[str, str]
+    """
+    found = file.get("appProperties")
+    if not isinstance(found, dict):
+        return {}
+    return {name: text for name, text in found.items() if isinstance(text, str)}
+
+
+def is_neighbours(file, database_uuid):
+    """Whether a file carries the mark of another database: it is not ours to change."""
+    return properties_of(file).get(DATABASE, database_uuid) != database_uuid
+
+
 def attachment_id(properties):
     """The attachment a file was made for, 0 when that can not be told."""
-    text = properties.get(ATTACHMENT, "")
-    # beyond the range of a PostgreSQL integer it would be an error to ask for it
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
+    return _number(properties.get(ATTACHMENT, ""))
 
 
 def record_of(properties):
@@ -61,4 +78,9 @@ def record_of(properties):
     :rtype: tuple[str, int, str]
     """
     model, number, field = (properties.get(RECORD, "").split(",") + ["", "", ""])[:3]
-    return model, int(number) if number.isdecimal() else 0, field
+    return model, _number(number), field
+
+
+def _number(text):
+    # beyond the range of a PostgreSQL integer it would be an error to ask for it
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0

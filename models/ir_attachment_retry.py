@@ -4,10 +4,14 @@ import logging
 from odoo import SUPERUSER_ID, models
 from odoo.exceptions import UserError
 
+from ..drive.compare import SAME
 from ..drive.errors import DriveError
-from .drive_metadata import is_same_content
+from .content_proof import PROVEN, judge, prove, row_size
 
 _logger = logging.getLogger(__name__)
+
+LOOK_FIELDS = "size,md5Checksum,sha1Checksum,trashed"
+READ_BYTES = 8 * 1024 * 1024  # largest file that is read while a person waits
 
 
 class IrAttachment(models.Model):
@@ -33,12 +37,24 @@ class IrAttachment(models.Model):
         return self.sync_to_cloud()
 
     def _look_again(self):
-        """Take back what was said of a file that Drive has again, as it was."""
+        """Take back what was said of a file that Drive has again, as it was.
+
+        A file in the trash is as good as gone; one that can not be read just now stays
+        what it was said to be.
+        """
         try:
             client = self.cloud_auth_id._drive_client(tries=2)
-            file = client.get(self.cloud_file_id, fields="size,md5Checksum,trashed")
+            file = client.get(self.cloud_file_id, fields=LOOK_FIELDS)
         except (DriveError, UserError) as err:
             _logger.info("Attachment %s is not well yet: %s", self.id, err)
             return
-        if is_same_content(file, self) and not file.get("trashed"):
-            self.write({"cloud_sync_status": "synced", "cloud_error_message": False})
+        if file.get("trashed") or judge(file, self) != SAME:
+            return
+        if (row_size(self) or 0) > READ_BYTES or prove(client, self)[0] == PROVEN:
+            self.write(
+                {
+                    "cloud_sync_status": "synced",
+                    "cloud_error_message": False,
+                    "cloud_sha1": file.get("sha1Checksum") or self.cloud_sha1,
+                }
+            )

@@ -1,17 +1,18 @@
 """What to do about each kind of difference between Odoo and Drive."""
 import logging
-import os
 
 from odoo import _
 from odoo.exceptions import UserError
 
-from ..drive import download
+from ..drive.client import FILE_FIELDS
 from ..drive.errors import (
-    ChecksumError,
+    DriveError,
     ForbiddenError,
     InvalidRequestError,
     NotFoundError,
 )
+from .cloud_storage_restore_relink import MAX_INTEGER
+from .content_proof import DAMAGED, NO_CONTENT, PROVEN, is_complete, prove, row_size
 from .drive_metadata import app_properties, drive_name
 from .transaction import retrying
 
@@ -19,7 +20,18 @@ _logger = logging.getLogger(__name__)
 
 SAMPLE = 3  # files downloaded and hashed per comparison
 SAMPLE_BYTES = 8 * 1024 * 1024  # largest of them
-FIXED, FLAGGED = "fixed", "flagged"
+#: What is downloaded at most per comparison to prove what rows can not tell.
+PROOFS, PROOF_BYTES = 20, 256 * 1024 * 1024
+#: What a row has that did not know its content: as it was read from Drive.
+NOTE_CONTENT = """
+UPDATE ir_attachment SET cloud_sha1 = %(sha1)s, cloud_md5 = COALESCE(cloud_md5, %(md5)s),
+    file_size = CASE WHEN COALESCE(file_size, 0) = 0 THEN %(size)s ELSE file_size END,
+    checksum = CASE WHEN checksum IS NULL OR checksum = %(none)s THEN %(sha1)s
+        ELSE checksum END,
+    cloud_sync_status = 'synced', cloud_error_message = NULL
+WHERE id IN %(ids)s
+"""
+FIXED, FLAGGED, NOTED = "fixed", "flagged", "noted"
 MAX_DEPTH = 100  # folders above a file, Drive's own limit
 REFUSALS = (ForbiddenError, NotFoundError, InvalidRequestError)
 
@@ -35,27 +47,38 @@ class Mender:
         self.client, self.service = run.client, run.service
         self._again = set()  # attachments to upload again
         self._opened = set()  # folders that were taken out of the trash or made private
+        self._proofs, self._proof_bytes = PROOFS, PROOF_BYTES
 
     def mend(self, drift):
-        """Mend or flag one difference.
+        """Mend or flag one difference; what is wrong with it stops no other.
 
         :raises DriveError: Drive does not answer
         """
         self.env.cr.commit()  # users go on meanwhile: a new snapshot
+        self.env["ir.attachment"].invalidate_cache()
         try:
-            result = getattr(self, "_mend_" + drift.kind)(drift)
+            self._mend_one(drift)
         except REFUSALS as err:
             _logger.info("%s: %s not mended: %s", drift.kind, drift.file, err)
             self.run.errors += 1
             self._log(drift, "error", str(err))
-            return
+        except DriveError:
+            raise
+        except Exception:  # pylint: disable=broad-except
+            _logger.exception("%s: %s not mended", drift.kind, drift.file)
+            self.env.cr.rollback()
+            self.env.cache.invalidate()
+            self.run.errors += 1
+
+    def _mend_one(self, drift):
+        result = getattr(self, "_mend_" + drift.kind)(drift)
         if result == FIXED:
             self.run.fixed += 1
             self._log(drift, "success", self._words()[drift.kind])
         elif result == FLAGGED:
-            self.run.news = True
+            self.run.damage = True
             self._log(drift, "error", self._words()[drift.kind])
-        self.run.writes += bool(result)
+        self.run.writes += result in (FIXED, FLAGGED)
 
     def finish(self):
         """What is done once, after all differences."""
@@ -87,7 +110,9 @@ class Mender:
             "unmarked": _("Its mark in Google Drive was missing and was renewed."),
             "healed": _("The file is in Google Drive again, as it was."),
             "lost": _("Its local file was missing; it is read from Google Drive."),
-            "orphan": _("No attachment uses this file: it goes to the trash."),
+            "unproven": _("The file was read and is what its attachment has there."),
+            "relinked": _("An attachment had lost its content and has it again."),
+            "unused": _("No attachment uses this file: it goes to the trash."),
         }
 
     def _log(self, drift, status, message):
@@ -95,7 +120,7 @@ class Mender:
             entries = [self._describe(row) for row in drift.rows]
         else:
             file = drift.file
-            entries = [{"file_name": file["name"], "drive_file_id": file["id"]}]
+            entries = [{"file_name": file.get("name"), "drive_file_id": file["id"]}]
         for values in entries:
             values["error_message"] = message
         retrying(self.env, lambda: [self.run.log(status, entry) for entry in entries])
@@ -106,7 +131,7 @@ class Mender:
             "file_name": row.name,
             "model_name": row.res_model,
             "record_id": row.res_id,
-            "file_size_bytes": row.cloud_size_bytes,
+            "file_size_bytes": row_size(row),
             "drive_file_id": row.cloud_file_id,
         }
 
@@ -116,8 +141,8 @@ class Mender:
         """The attachments that still are what they were when compared, locked."""
         self.env.cr.execute(
             "SELECT id FROM ir_attachment WHERE (id, cloud_file_id) IN %s"
-            " AND (cloud_sync_status IN ('synced', 'error') OR"
-            " cloud_sync_status = 'local' AND store_fname IS NULL AND db_datas IS NULL)"
+            " AND (cloud_sync_status IN ('synced', 'error') OR store_fname IS NULL"
+            " AND db_datas IS NULL AND COALESCE(cloud_sync_status, 'local') = 'local')"
             " ORDER BY id FOR UPDATE",
             (tuple((row.id, row.cloud_file_id) for row in rows),),
         )
@@ -138,26 +163,85 @@ class Mender:
         return FLAGGED if todo else None
 
     def _mend_missing(self, drift):
-        return retrying(self.env, lambda: self._forget_or_flag(drift.rows))
+        """Bytes that are here are uploaded again; else a sibling may have them."""
+        attachments = self.service._attachments()
+        places = {
+            row.id: self.service._content_elsewhere(row)
+            for row in drift.rows
+            if not attachments.browse(row.id).exists()._is_on_server()
+        }
+        self.env.cr.commit()  # looking took its time: a new snapshot
+        self.env["ir.attachment"].invalidate_cache()
+        return retrying(self.env, lambda: self._repair_or_flag(drift.rows, places))
 
-    def _forget_or_flag(self, rows):
-        """Local bytes are uploaded again; without them a person must know."""
-        here = self._settled(rows).filtered(lambda a: a._is_on_server())
+    def _repair_or_flag(self, rows, places):
+        """:param dict places: where the content of attachments is besides, by id"""
+        settled = self._settled(rows)
+        here = settled.filtered(lambda a: a._is_on_server())
+        taken = (settled - here).filtered(
+            lambda a: places.get(a.id) and self.service._take_content(a, places[a.id])
+        )
         here._forget_cloud()
+        here |= taken.filtered(lambda a: not a.cloud_file_id)
         self._again.update(here.ids)
-        gone = [row for row in rows if row.id not in here.ids]
+        repaired = here | taken
+        gone = [row for row in rows if row.id not in repaired.ids]
         if gone and self._flag_settled(gone, self._words()["missing"]):
-            self.run.news = True
-            return FIXED if here else FLAGGED
-        return FIXED if here else None
+            self.run.damage = True
+            return FIXED if repaired else FLAGGED
+        return FIXED if repaired else None
 
     def _mend_changed(self, drift):
         return self._flag(drift.rows, self._words()["changed"])
 
     def _mend_healed(self, drift):
-        if not self._is_proven(drift.rows[0]):
+        verdict, _content = prove(self.client, drift.rows[0])
+        if verdict == DAMAGED:
             return self._flag(drift.rows, self._words()["damaged"])
+        if verdict != PROVEN:
+            self.run.unknown += len(drift.rows)
+            return None
         return retrying(self.env, lambda: self._unflag(drift.rows))
+
+    def _mend_unproven(self, drift):
+        """Read the file: what its rows say does not tell whether it is theirs."""
+        result = None
+        for row in drift.rows:
+            found = self._prove(row) or self._undecided()
+            result = result or found
+        return result
+
+    def _undecided(self):
+        self.run.unknown += 1
+
+    def _prove(self, row):
+        if self._proofs == PROOFS or self._proof_bytes >= row_size(row) and self._proofs:
+            self._proofs -= 1
+            self._proof_bytes -= row_size(row)
+            verdict, content = prove(self.client, row)
+            if verdict == DAMAGED:
+                self.run.errors += 1
+                return self._flag([row], self._words()["damaged"])
+            if verdict == PROVEN:
+                return retrying(self.env, lambda: self._note_content(row, content))
+        return None
+
+    def _note_content(self, row, content):
+        """Write down what was read; the row is well then."""
+        found = self._settled([row])
+        if found:
+            self.env.cr.execute(
+                NOTE_CONTENT,
+                {
+                    "sha1": content.sha1,
+                    "md5": content.md5,
+                    "size": content.size if content.size <= MAX_INTEGER else None,
+                    "none": NO_CONTENT[-1],
+                    "ids": tuple(found.ids),
+                },
+            )
+            found.invalidate_cache()
+        return NOTED if row.cloud_sync_status == "synced" else FIXED
 
     def _unflag(self, rows):
         found = self._settled(rows)
@@ -230,18 +314,32 @@ class Mender:
         self.client.update(drift.file["id"], appProperties=marks)
         return FIXED
 
-    def _mend_orphan(self, drift):
+    def _mend_relinked(self, drift):
+        """Give an attachment back what it lost, out of the trash if need be."""
+        file, run = drift.file, self.run
+        if file.get("trashed"):
+            self._mend_trashed(drift)
+        if file.get("trashed") or not is_complete(file):
+            file = self.client.get(file["id"], fields=FILE_FIELDS)
+            self.env.cr.commit()
+        found = retrying(
+            self.env, lambda: self.service._relink_file(run.auth, file)
+        )
+        run.relinked += len(found)
+        return FIXED if found else None
+
+    def _mend_unused(self, drift):
         """Into the queue for the trash, which looks once more whether it is unused."""
-        file = drift.file
-        if self.run.relink_needed:
-            self.run.errors += 1
-            return None
-        if not self.run.is_overdue(file):
-            return None
+        return retrying(self.env, lambda: self._queue_unused(drift.file["id"]))
+
+    def _queue_unused(self, file_id):
         trash = self.env["cloud_storage.trash"].sudo()
-        if trash.search_count([("drive_file_id", "=", file["id"])]):
+        if trash.search_count([("drive_file_id", "=", file_id)]):
             return None
-        trash.create({"auth_id": self.run.auth.id, "drive_file_id": file["id"]})
+        trash.create({"auth_id": self.run.auth.id, "drive_file_id": file_id})
+        trash.flush()
+        self.env["cloud_storage.unused.file"]._forget([file_id])
+        self.run.gone += 1
         return FIXED
 
     # -- the real bytes ----------------------------------------------------------------
@@ -249,24 +347,10 @@ class Mender:
     def _sample(self):
         """Download and hash a few files: metadata can be right and bytes wrong."""
         for row in self.run.sample(SAMPLE, SAMPLE_BYTES):
-            if self._is_proven(row):
-                continue
-            self.run.errors += 1
-            if self._flag([row], self._words()["damaged"]):
-                self.run.news = True
-
-    def _is_proven(self, row):
-        """Whether Drive gives the bytes that were stored; asked twice when not."""
-        size = int(row.cloud_size_bytes)
-        for _attempt in range(2):
-            try:
-                with open(os.devnull, "wb") as nowhere:
-                    download.save(
-                        self.client, row.cloud_file_id, size, row.cloud_md5, nowhere
-                    )
-            except ChecksumError:
-                continue
-            except REFUSALS:
-                break  # deleted meanwhile: the next comparison tells
-            return True
-        return False
+            verdict, _content = prove(self.client, row)
+            if verdict == DAMAGED:
+                self.run.errors += 1
+                if self._flag([row], self._words()["damaged"]):
+                    self.run.damage = True
+            elif verdict != PROVEN:
+                self.run.unknown += 1

@@ -1,58 +1,49 @@
 """One comparison of an account's files in Drive with the attachments that use them."""
+import json
 import logging
-import os
 import random
-from collections import defaultdict, namedtuple
 from datetime import timedelta
 
 from odoo import _, fields
-from odoo.exceptions import UserError
 
-from ..drive.client import LIST_FIELDS
-from ..drive.errors import DriveError, ForbiddenError, NotFoundError
-from ..drive.query import with_app_property
+from ..drive.errors import DriveError
 from .cloud_storage_restore_relink import RELINK_NEEDED
-from .drive_metadata import DATABASE, attachment_id, drive_name, is_same_content
+from .cloud_storage_sync_run import TimeBox
 from .file_run import FileRun
+from .reconcile_compare import PAGE, Comparison, Drift, select_rows
 from .reconcile_drift import Mender
 from .reconcile_folders import AccountFolders
 from .transaction import retrying
 
 _logger = logging.getLogger(__name__)
 
-PAGE = 1000  # files compared at once, as many as one list call gives
-FIELDS = LIST_FIELDS + ",explicitlyTrashed,webViewLink"
 TRIES = 4  # per request: an outage shall end the comparison soon
-GRACE_DAYS = 7  # that a file nobody uses stays in Drive
-ANYONE = {"anyone", "anyoneWithLink"}  # ids of permissions that make a file public
-COLUMNS = (
-    "id name res_model res_id res_field create_date store_fname checksum"
-    " cloud_file_id cloud_md5 cloud_size_bytes cloud_sync_status cloud_error_message"
-    " has_data"
+GRACE_DAYS = 7  # that a file nobody uses stays in Drive, from when that was first seen
+HEADROOM = 10  # seconds for mending after a comparison that took all the time
+#: What Drive or a backup is about to lose: first, and however much it is.
+RESCUES = ("trashed", "missing")
+#: The others, in this order.
+OTHERS = (
+    "changed",
+    "unproven",
+    "healed",
+    "lost",
+    "public",
+    "unused",
+    "unmarked",
+    "renamed",
+    "moved",
 )
-SELECTED = COLUMNS.replace(" ", ", ").replace(
-    "has_data", "db_datas IS NOT NULL AS has_data"
-)
-Row = namedtuple("Row", COLUMNS)
-#: A difference: what kind, the file's metadata (None when it is gone), its attachments.
-Drift = namedtuple("Drift", "kind file rows")
-
-
-def is_settled(row):
-    """Whether a row lives in Drive and is not just being changed.
-
-    One that was set to local by hand while its bytes are in Drive alone does as well: it
-    can not be sent again.
-    """
-    if row.cloud_sync_status == "local":
-        return not (row.store_fname or row.has_data)
-    return row.cloud_sync_status in ("synced", "error")
+#: Parameter with how many attachments lacked their content when it was last mailed.
+LACKING_TOLD = "cloud_storage.lacking_told"
+NAMED = 10  # attachments without content that a message names
 
 
 class ReconcileRun(FileRun):
     """Compare all, then mend what differs.
 
     Nothing is mended before Drive gave the whole list, so an outage changes nothing.
+    What does not fit into the budget or the time goes on in the background at once.
     """
 
     def __init__(self, service, run, box):
@@ -60,13 +51,19 @@ class ReconcileRun(FileRun):
         self.auth = self.env["cloud_storage.auth"].browse(self.params["auth_id"])
         self.budget = self.params.get("budget")
         self.checked = self.fixed = self.missing = self.errors = 0
-        self.writes = 0  # rows and files that were changed
+        self.unknown = 0  # attachments whose file could not be checked
+        self.relinked = 0  # attachments that got their content back
+        self.waiting = self.gone = self.kept = 0  # unused files: in grace, trashed, kept
+        self.left = 0  # differences that nobody looked at yet
+        self.lacking = []  # ids of attachments without content, when that matters
+        self.writes = 0  # rows and files that were changed and count
         self.relink_needed = False  # rows were lost by going back to a backup
-        self.news = False  # something was flagged that was not before
+        self.damage = self.news = False  # something was flagged, or is to be told
 
     def total(self):
-        """Attachments that are in this account."""
-        return self.service._count_attachments([("cloud_auth_id", "=", self.auth.id)])
+        """Attachments that are in this account, less those compared before."""
+        count = self.service._count_attachments([("cloud_auth_id", "=", self.auth.id)])
+        return max(0, count - self.run.total_processed)
 
     def work(self):
         """Compare and mend.
@@ -74,219 +71,96 @@ class ReconcileRun(FileRun):
         :raises UserError: the account can not be used, or is not the one it was
         :raises DriveError: Drive does not answer; nothing was changed
         """
+        if self.params.get("fix_rows"):
+            self.fixed += self.service._fix_links()
         self.client = self.auth._drive_client(write=True, tries=TRIES)
         self.folders = AccountFolders(self.service, self.auth, self.client)
-        drifts = self._compare()
-        mender = Mender(self)
+        self.comparison = Comparison(self)
+        drifts = self.comparison.drifts()
+        self._notice_lost_rows(self.comparison.highest_mark())
+        if self.box.over:
+            self.box = TimeBox(HEADROOM)  # else it would never get beyond comparing
         try:
-            for drift in drifts:
-                if self.spent or self._must_pause():
-                    break
-                mender.mend(drift)
-            mender.finish()
+            self._mend_all(drifts)
         except DriveError as err:
             self.env.cr.rollback()
             self.reason = err
-        self.out_of_time = False  # the next night goes on
-        retrying(self.env, self._report)
+        retrying(self.env, self._end)
 
-    @property
-    def spent(self):
-        """Whether as much was changed as may be."""
-        return self.budget is not None and self.writes >= self.budget
+    # -- mend --------------------------------------------------------------------------
 
-    def _report(self):
-        self.run.write(
-            {
-                "total_processed": self.checked,
-                "total_success": self.fixed,
-                "total_missing": self.missing,
-                "total_errors": self.errors,
-            }
-        )
-        self.run.message = self.service._report_words(
-            self.run, self.relink_needed
-        )
-        if self.news:
-            subject = _("Cloud Storage: %s found damage", self.run.name)
-            self.service._mail_about(self.run, subject, self.run.message)
+    def _mend_all(self, drifts):
+        """First what may be lost soon, then the rest as far as budget and time go."""
+        mender = Mender(self)
+        rescues = [drift for drift in drifts if drift.kind in RESCUES]
+        rescues.sort(key=lambda drift: RESCUES.index(drift.kind))
+        self._mend(mender, rescues)
+        self._mend(mender, self._relinkable())
+        counted = self.writes
+        rest = [drift for drift in drifts if drift.kind not in RESCUES]
+        rest += self._overdue()
+        rest.sort(key=lambda drift: OTHERS.index(drift.kind))
+        limit = None if self.budget is None else counted + self.budget
+        self._mend(mender, rest, limit)
+        mender.finish()
 
-    # -- compare -----------------------------------------------------------------------
+    def _mend(self, mender, drifts, limit=None):
+        """:param int limit: of ``writes``, where it ends"""
+        for number, drift in enumerate(drifts):
+            is_spent = limit is not None and self.writes >= limit
+            if is_spent or self._must_pause():
+                self.left += len(drifts) - number
+                return
+            mender.mend(drift)
 
-    def _compare(self):
-        """Every difference, from one pass over the list and one over the rows.
-
-        :rtype: list[Drift]
-        """
-        drifts, seen = [], set()
-        for page in self._pages():
-            rows = self.rows_of([file["id"] for file in page])
-            seen.update(rows)
-            for file in page:
-                drifts += self.drifts_of(file, rows.get(file["id"], []))
-        orphans = [drift.file for drift in drifts if drift.kind == "orphan"]
-        numbers = [attachment_id(file.get("appProperties", {})) for file in orphans]
-        self._notice_lost_rows(max(numbers, default=0))
-        unseen = self._unseen(seen)
-        if unseen:
-            self._check_same_drive(seen)
-        return drifts + self._ask_for(unseen)
-
-    def _pages(self):
-        """What this database ever sent, 1,000 files at a time."""
-        query = with_app_property(DATABASE, self.auth._database_uuid())
-        page = []
-        for file in self.client.list(query, fields=FIELDS):
-            page.append(file)
-            if len(page) == PAGE:
-                yield page
-                page = []
-        yield page
-
-    def rows_of(self, file_ids):
-        """The attachments of this account that use some files, by file.
-
-        :rtype: dict[str, list[Row]]
-        """
-        found = defaultdict(list)
-        self.env.cr.commit()  # a new snapshot: what was listed was known before
-        if file_ids:
-            for row in self._select("cloud_file_id IN %s", tuple(file_ids)):
-                found[row.cloud_file_id].append(row)
-        return found
-
-    def _select(self, condition, *values):
-        self.env.cr.execute(
-            "SELECT %s FROM ir_attachment WHERE cloud_auth_id = %%s AND %s"
-            % (SELECTED, condition),
-            (self.auth.id,) + values,
-        )
-        return [Row(*values) for values in self.env.cr.fetchall()]
-
-    def drifts_of(self, file, rows):
-        """How a file that is there differs from what its attachments know."""
-        settled = [row for row in rows if is_settled(row)]
-        self.checked += len(settled)
-        if not rows:
-            return self._orphan(file)
-        if not settled:
-            return []
-        kinds = []
-        changed = [row for row in settled if not is_same_content(file, row)]
-        self.errors += len(changed)
-        if changed:
-            kinds.append(Drift("changed", file, changed))
-        if file.get("trashed"):
-            kinds.append(Drift("trashed", file, settled))
-        if ANYONE.intersection(file.get("permissionIds", ())):
-            kinds.append(Drift("public", file, settled))
-        if file["name"] not in {drive_name(row) for row in settled}:
-            kinds.append(Drift("renamed", file, settled))
-        if self.folders.are_others(file.get("parents", ())):
-            kinds.append(Drift("moved", file, settled))
-        healthy = [row for row in settled if row not in changed]
-        kinds += self._local_drifts(file, healthy)
-        return kinds
-
-    def _local_drifts(self, file, rows):
-        """What the rows themselves have wrong while their file is all right."""
-        flagged = [
-            row
-            for row in rows
-            if row.cloud_sync_status != "synced" or row.cloud_error_message
-        ]
-        lost = [row for row in rows if row.store_fname and not self._is_here(row)]
-        drifts = [Drift("healed", file, flagged)] if flagged else []
-        return drifts + ([Drift("lost", file, lost)] if lost else [])
-
-    def _is_here(self, row):
-        return os.path.exists(self.env["ir.attachment"]._full_path(row.store_fname))
-
-    def _orphan(self, file):
-        is_used = self.env["cloud_storage.trash"]._is_used
-        if file.get("trashed") or is_used(file["id"]):
-            return []
-        return [Drift("orphan", file, [])]
-
-    # -- what the list did not have ----------------------------------------------------
-
-    def _unseen(self, seen):
-        """Files of attachments that the list did not have, with their attachments."""
-        unseen, last_id = defaultdict(list), 0
-        while True:
-            rows = self._select(
-                "id > %s AND cloud_file_id IS NOT NULL ORDER BY id LIMIT %s",
-                last_id,
-                PAGE,
-            )
-            if not rows:
-                return unseen
-            last_id = rows[-1].id
-            for row in rows:
-                if row.cloud_file_id not in seen:
-                    unseen[row.cloud_file_id].append(row)
-
-    def _ask_for(self, unseen):
-        """A list may lag behind: only ``files.get`` tells that a file is gone."""
-        drifts = []
-        for file_id, rows in unseen.items():
-            try:
-                file = self.client.get(file_id, fields=FIELDS)
-            except NotFoundError:
-                drifts += self._missing(rows)
-                continue
-            except ForbiddenError as err:
-                _logger.info("File %s can not be looked at: %s", file_id, err)
-                self.errors += 1
-                continue
-            drifts += self.drifts_of(file, rows)
-            if DATABASE not in file.get("appProperties", {}):
-                drifts.append(Drift("unmarked", file, rows))
-        return drifts
-
-    def _missing(self, rows):
-        settled = [row for row in rows if is_settled(row)]
-        self.checked += len(settled)
-        self.missing += len(settled)
-        return [Drift("missing", None, settled)] if settled else []
-
-    def _check_same_drive(self, seen):
-        """:raises UserError: another person's, or the folders of Odoo are gone as well"""
-        self.auth._check_user(self.client.about().get("user", {}))
-        if not seen and self.folders.are_gone():
-            raise UserError(
-                _(
-                    "Neither the files nor the folders of %(account)s are in this"
-                    " Drive. Was it authorized with another Google account? Authorize"
-                    " it with the one it had. Nothing was changed.",
-                    account=self.auth.name,
-                )
-            )
-
-    def sample(self, count, largest):
-        """Some attachments, others each time.
-
-        :param int largest: bytes that each of them has at most
-        :rtype: list[Row]
-        """
-        newest = self._select("TRUE ORDER BY id DESC LIMIT 1")
-        top = newest[0].id if newest else 1
-        return self._select(
-            "id >= %s AND cloud_sync_status = 'synced' AND cloud_md5 IS NOT NULL"
-            " AND cloud_size_bytes BETWEEN 1 AND %s ORDER BY id LIMIT %s",
-            random.randint(1, top),
-            largest,
-            count,
-        )
+    def _relinkable(self):
+        """Unused files that attachments lost, those in the trash of Drive included."""
+        files = self.comparison.unused + self.comparison.unused_in_trash
+        found = []
+        for start in range(0, len(files), PAGE):
+            found += self.service._lacking_for(files[start : start + PAGE])
+        return [Drift("relinked", file, []) for file in found]
 
     # -- what nobody uses --------------------------------------------------------------
 
-    def is_overdue(self, file):
-        """Whether a file that nobody uses has had its time."""
+    def _overdue(self):
+        """Unused files that had their time, unless one may be what somebody lacks."""
+        used = self.env["cloud_storage.trash"]._is_used
+        files = [file for file in self.comparison.unused if not used(file["id"])]
+        unused = self.env["cloud_storage.unused.file"]
+        ids = [file["id"] for file in files]
+        if retrying(self.env, lambda: unused._note(self.auth, ids)):
+            self.news = True
+        since = unused._first_seen(self.auth)
+        overdue = [file for file in files if self.is_overdue(since[file["id"]])]
+        self.waiting = len(files) - len(overdue)
+        if self.relink_needed:
+            self.errors += len(files)
+            return []
+        if self._must_keep(overdue):
+            return []
+        return [Drift("unused", file, []) for file in overdue]
+
+    def is_overdue(self, first_seen):
+        """Whether a file has been unused for long enough.
+
+        :param datetime first_seen: UTC
+        """
         days = self.env["cloud_storage.mixin"]._int_parameter(
             "orphan_grace_days", GRACE_DAYS
         )
-        return fields.Datetime.now() - created(file) > timedelta(days=days)
+        return fields.Datetime.now() - first_seen >= timedelta(days=days)
+
+    def _must_keep(self, overdue):
+        """Whether files stay because an attachment lacks its content."""
+        queued = self.env["cloud_storage.trash"].sudo().search_count(
+            [("attachment_id", "=", False), ("auth_id", "=", self.auth.id)]
+        )
+        if not overdue and not queued:
+            return False
+        self.lacking = self.service._lacking_ids(fresh=True)
+        self.kept = len(overdue) + queued if self.lacking else 0
+        return bool(self.lacking)
 
     def _notice_lost_rows(self, number):
         """Files of attachments that never were: this database was a later one before.
@@ -301,7 +175,113 @@ class ReconcileRun(FileRun):
             self.env["ir.config_parameter"].set_param(RELINK_NEEDED, "True")
         self.relink_needed = self.env["ir.config_parameter"].get_param(RELINK_NEEDED)
 
+    def sample(self, count, largest):
+        """Some attachments whose content is proven, others each time.
 
-def created(file):
-    """When a file was made, in UTC and without a zone, as Odoo has times."""
-    return fields.Datetime.to_datetime(file["createdTime"][:19].replace("T", " "))
+        :param int largest: bytes that each of them has at most
+        :rtype: list[Row]
+        """
+        newest = select_rows(self.env, self.auth, "TRUE ORDER BY id DESC LIMIT 1")
+        return select_rows(
+            self.env,
+            self.auth,
+            "id >= %s AND cloud_sync_status = 'synced' AND cloud_sha1 IS NOT NULL"
+            " AND cloud_size_bytes BETWEEN 1 AND %s ORDER BY id LIMIT %s",
+            random.randint(1, newest[0].id if newest else 1),
+            largest,
+            count,
+        )
+
+    # -- the end -----------------------------------------------------------------------
+
+    def _end(self):
+        """Report, and have the background go on where that gets anywhere."""
+        self._report()
+        rows_left = bool(self.params.get("rows_left"))
+        moves = self.fixed or self.writes or self.budget == 0
+        self.out_of_time = bool(self.reason is None and (self.left or rows_left) and moves)
+        if self.out_of_time:
+            rest = {"auth_id": self.auth.id, "is_rest": True, "fix_rows": rows_left}
+            self.run.params = json.dumps(rest)
+
+    def _report(self):
+        self.run.write(
+            {
+                "total_processed": self.checked,
+                "total_success": self.run.total_success + self.fixed,
+                "total_missing": self.missing,
+                "total_errors": self.errors,
+            }
+        )
+        self.run.message = " ".join([self._summary()] + self._details())
+        self._tell()
+
+    def _summary(self):
+        return _(
+            "%(checked)s checked, %(fixed)s fixed, %(missing)s missing, %(errors)s"
+            " errors.",
+            checked=self.run.total_processed,
+            fixed=self.run.total_success,
+            missing=self.run.total_missing,
+            errors=self.run.total_errors,
+        )
+
+    def _details(self):
+        """Sentences about what there was besides."""
+        counted = [
+            (self.relinked, _("%s linked again to what was their content.")),
+            (self.waiting, _("%s files that nothing uses wait in Drive.")),
+            (self.gone, _("%s went to the trash of Drive.")),
+            (self.unknown, _("%s could not be checked.")),
+            (self.left, _("%s differences are left; the background goes on.")),
+        ]
+        texts = [text % count for count, text in counted if count]
+        return texts + self._kept_text() + self._relink_text()
+
+    def _kept_text(self):
+        if not self.kept:
+            return []
+        ids = ", ".join(map(str, self.lacking[:NAMED]))
+        return [
+            _(
+                "%(files)s files stay in Drive because %(count)s attachments have no"
+                " content: they may be what these lost. Give them a new file or delete"
+                " them; their ids: %(ids)s.",
+                files=self.kept,
+                count=len(self.lacking),
+                ids=ids + (", …" if len(self.lacking) > NAMED else ""),
+            )
+        ]
+
+    def _relink_text(self):
+        if not self.relink_needed:
+            return []
+        return [
+            _(
+                "There are files in Drive of attachments that this database does not"
+                " know: was it restored from an old backup? To get them back, call"
+                " _relink_from_drive() of cloud_storage.sync.service in a shell."
+            )
+        ]
+
+    def _tell(self):
+        """Mail what people have to know, what stays as it is only once."""
+        is_new = self.news or self.relinked or (self.left and not self._is_rest())
+        # first, as it also notes what was told
+        if self._lacking_changed() or self.damage or is_new:
+            subject = _("Cloud Storage: %s has news", self.run.name)
+            if self.damage:
+                subject = _("Cloud Storage: %s found damage", self.run.name)
+            self.service._mail_about(self.run, subject, self.run.message)
+
+    def _is_rest(self):
+        return bool(self.params.get("is_rest"))
+
+    def _lacking_changed(self):
+        parameters = self.env["ir.config_parameter"]
+        told = parameters.get_param(LACKING_TOLD) or "0"
+        count = str(len(self.lacking) if self.kept else 0)
+        if count == told:
+            return False
+        parameters.set_param(LACKING_TOLD, count)
+        return count != "0"

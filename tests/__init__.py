@@ -40,6 +40,7 @@ from . import (
     test_pace,
     test_queue_job,
     test_reconcile,
+    test_reconcile_rescue,
     test_restore,
     test_runs,
     test_savings,
@@ -51,5 +52,6 @@ from . import (
     test_slices,
     test_trash,
     test_uninstall,
+    test_unused_files,
     test_views_translations,
 )

@@ -35,6 +35,7 @@ TABLES = (
     "cloud_storage_sync_log",
     "cloud_storage_sync_run",
     "cloud_storage_trash",
+    "cloud_storage_unused_file",
     "cloud_storage_folder",
     "cloud_storage_model_config",
     "cloud_storage_file_type",
