@@ -26,7 +26,11 @@ DATABASE_FIELDS = (
     "database_mark",
 )
 #: Stored fields that only the server writes.
-SERVER_FIELDS = GRANT_FIELDS + DATABASE_FIELDS + ("state", "google_user_id")
+SERVER_FIELDS = GRANT_FIELDS + DATABASE_FIELDS + (
+    "state",
+    "google_user_id",
+    "granted_to",
+)
 #: A change of these makes what Google granted so far void.
 IDENTITY_FIELDS = ("auth_type", "client_id", "scope", "delegated_user")
 TYPED_FIELDS = TYPED_SECRETS + ("service_account_file",)
@@ -34,6 +38,10 @@ TYPED_FIELDS = TYPED_SECRETS + ("service_account_file",)
 
 class LostSecretError(UserError):
     """A secret of an account can not be decrypted any more."""
+
+
+class WrongDriveError(UserError):
+    """With these tokens the files of the account could not be seen any more."""
 
 
 class CloudStorageAuth(models.Model):

@@ -30,12 +30,13 @@ class CloudStorageAuth(models.Model):
         self._check_manager()
         try:
             client = self._drive_client(tries=2)
-            about = client.about()
+            about = self._about(client)
+            user = about["user"]
+            self.sudo()._check_user(user)
+            self.sudo()._check_sees_files(client)
             folders = self.sudo()._probe_folders(client)
         except DriveError as err:
             raise UserError(self._explain(err)) from err
-        user = about.get("user", {})
-        self.sudo()._check_user(user)
         with self._own_transaction() as auth:
             auth.write(dict(auth._user_values(user), last_error=False))
         lines = [

@@ -12,7 +12,8 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from ..drive import oauth
-from ..drive.errors import DriveError, InvalidGrantError, OAuthError
+from ..drive.errors import DriveError, InvalidGrantError, OAuthError, TransientError
+from .cloud_storage_auth import WrongDriveError
 
 _logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class CloudStorageAuth(models.Model):
             raise UserError(
                 _("A service account needs no consent: test the connection instead.")
             )
-        client_id = self.client_id or self._environment("client_id")
+        client_id = self._client_id()
         client_secret = self._secret("client_secret")
         if not client_id or not client_secret:
             raise UserError(
@@ -66,6 +67,9 @@ class CloudStorageAuth(models.Model):
             self._endpoint("google_auth_uri"),
             self._endpoint("google_token_uri"),
         )
+
+    def _client_id(self):
+        return self.client_id or self._environment("client_id")
 
     # -- state -------------------------------------------------------------------------
 
@@ -136,7 +140,8 @@ class CloudStorageAuth(models.Model):
         :param str code: as the callback got it
         :param str verifier: PKCE verifier; the one of the pending consent by default
         :return: True, the account is ``authorized``
-        :raises UserError: Google refused; the message says what to do
+        :raises UserError: Google refused, or these tokens do not lead to the files of the
+            account; the message says what to do
         """
         self.ensure_one()
         self._check_manager()
@@ -146,12 +151,12 @@ class CloudStorageAuth(models.Model):
         verifier = verifier or auth._pending_consent().get("verifier")
         try:
             tokens = oauth.exchange_code(client, auth.scope, code, verifier)
-        except DriveError as err:
+            identity = auth._identity(tokens.access)
+        except (DriveError, WrongDriveError) as err:
             message = auth._explain_consent(err)
             with auth._own_transaction() as locked:
                 locked.last_error = message
             raise UserError(message) from err
-        identity = auth._identity(tokens.access)
         with auth._own_transaction() as locked:
             locked._store_tokens(tokens, grant_expiry=tokens.grant_expiry, **identity)
             locked.env["cloud_storage.secret"]._wipe(locked, [STATE_SECRET])
@@ -164,6 +169,12 @@ class CloudStorageAuth(models.Model):
                 "Google did not accept the code of this authorization: it was used"
                 " before, came too late, or belongs to another authorization. Nothing"
                 " was changed; authorize again."
+            )
+        if isinstance(err, TransientError):
+            return _(
+                "Google could not be reached (%s). Nothing was changed; authorize again"
+                " in a while.",
+                err,
             )
         return self._explain(err)
 

@@ -143,7 +143,7 @@ class CloudStorageAuth(models.Model):
         }
 
     def _keep_binding(self):
-        """Write down what is not known yet of a database that is no copy."""
+        """Write down what is not known yet of an account in a database that is no copy."""
         if not self.database_uuid:
             return
         here = self._this_database()
@@ -152,9 +152,15 @@ class CloudStorageAuth(models.Model):
             "database_cluster": here.cluster or self.database_cluster or None,
             "database_instance": here.instance,
             "database_mark": self._marked() or None,
+            "granted_to": self._working_grantee() or None,
         }
         if any((self[name] or None) != value for name, value in news.items()):
             self._update_elsewhere(news)
+
+    def _working_grantee(self):
+        """To whom the tokens were given, also where nobody noted it at the consent."""
+        works = self.state in ("authorized", "expired")
+        return self.granted_to or (works and self._grantee())
 
     def _marked(self):
         """The mark, a new one where there was none; this server carries it if it can."""

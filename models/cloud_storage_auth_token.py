@@ -17,7 +17,7 @@ from ..drive.errors import (
     RedirectUriError,
     TransientError,
 )
-from .cloud_storage_auth import LostSecretError
+from .cloud_storage_auth import LostSecretError, WrongDriveError
 
 _logger = logging.getLogger(__name__)
 
@@ -93,7 +93,9 @@ class CloudStorageAuth(models.Model):
             try:
                 token = auth._fresh_token()
                 if not token or token == stale:
-                    token = auth._store_tokens(auth._request_tokens())
+                    tokens = auth._request_tokens()
+                    identity = auth._renewed_identity(tokens)
+                    token = auth._store_tokens(tokens, **identity)
                 return token
             except (DriveError, UserError) as err:
                 failure = auth._note_failure(err)
@@ -114,7 +116,7 @@ class CloudStorageAuth(models.Model):
         key = self._secret("service_account_json")
         self._check_authorized(key)
         return oauth.service_account_token(
-            self._parse_key(key),
+            oauth.parse_service_account(key),
             self.scope,
             self._endpoint("google_token_uri"),
             self.delegated_user or None,
@@ -153,6 +155,8 @@ class CloudStorageAuth(models.Model):
         """
         if isinstance(err, UserError) and not isinstance(err, LostSecretError):
             self._note_expiry()
+            if isinstance(err, WrongDriveError):
+                self.last_error = str(err)
             return err
         message = self._explain(err)
         _logger.warning("Account %s: token not refreshed: %s", self.id, err)

@@ -4,6 +4,7 @@ from . import (
     test_attachment_guard,
     test_attachment_life,
     test_auth_health,
+    test_auth_identity,
     test_auth_tokens,
     test_browser,
     test_browser_access,
