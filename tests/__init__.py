@@ -30,6 +30,7 @@ from . import (
     test_invariants,
     test_mail_attachment,
     test_main_job,
+    test_marks,
     test_measure,
     test_migrate,
     test_nginx,
