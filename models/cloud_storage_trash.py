@@ -64,7 +64,7 @@ class CloudStorageTrash(models.Model):
     marked_file_id = fields.Char(
         index=True, help="To be called and marked as its attachment is."
     )
-    attachment_id = fields.Integer(help="As above, its file; of an earlier version.")
+    attachment_id = fields.Integer(help="Whose change it was; empty for the trash.")
     queued_at = fields.Datetime(required=True, default=fields.Datetime.now)
     attempts = fields.Integer(default=0)
     next_attempt = fields.Datetime(index=True)
@@ -167,22 +167,40 @@ class CloudStorageTrash(models.Model):
     def _trash(self, row, clients):
         row_id, auth_id, file_id, _attachment_id = row
         if self._is_used(file_id):
-            return self._follow(row_id, file_id, clients)  # as its user's from now on
+            return self._pass_on(row_id, file_id, clients)
         return self._change(row_id, clients, auth_id, file_id, trashed=True)
 
     # -- names and marks ---------------------------------------------------------------
 
     @api.model
     def _marked_file(self, row_id):
-        """The file that a row wants called and marked anew, None for other rows."""
+        """The file that a row wants called and marked anew, None for other rows.
+
+        Rows of an earlier version have an attachment alone.
+        """
         self.env.cr.execute(
             "SELECT COALESCE(q.marked_file_id, a.cloud_file_id, a.cloud_reserved_id)"
             " FROM cloud_storage_trash q LEFT JOIN ir_attachment a"
-            " ON a.id = q.attachment_id WHERE q.id = %s AND q.drive_file_id IS NULL",
+            " ON a.id = q.attachment_id"
+            " WHERE q.id = %s AND COALESCE(q.drive_file_id, '') = ''",
             (row_id,),
         )
         row = self.env.cr.fetchone()
         return row and row[0]
+
+    @api.model
+    def _pass_on(self, row_id, file_id, clients):
+        """A file that was let go of is another attachment's, so it is marked for that."""
+        self.env.cr.execute(
+            "DELETE FROM cloud_storage_trash WHERE drive_file_id = %s AND id != %s",
+            (file_id, row_id),
+        )
+        self.env.cr.execute(
+            "UPDATE cloud_storage_trash SET marked_file_id = drive_file_id,"
+            " drive_file_id = NULL, attachment_id = 0 WHERE id = %s",
+            (row_id,),
+        )
+        return self._follow(row_id, file_id, clients)
 
     @api.model
     def _follow(self, row_id, file_id, clients):

@@ -42,7 +42,7 @@ def outdated(file, database_uuid, row):
     """What has to be changed for a file to be called and marked as its attachment is.
 
     A checksum that the file carries stays, unless another one was proven: that of the row
-    is only what others wrote down.
+    is only what others wrote down. What another database marked is left to that one.
 
     :param dict file: metadata with ``name`` and ``appProperties``
     :param row: as above
@@ -50,6 +50,8 @@ def outdated(file, database_uuid, row):
     :rtype: dict
     """
     known, wanted = file.get("appProperties", {}), {RECORD: None}
+    if known.get(DATABASE, database_uuid) != database_uuid:
+        return {}
     wanted.update(app_properties(database_uuid, row))
     if known.get(CHECKSUM) and not row.cloud_sha1:
         del wanted[CHECKSUM]

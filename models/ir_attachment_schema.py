@@ -43,6 +43,7 @@ INDEXES = {
 TRIGGERS = """
 CREATE OR REPLACE FUNCTION cloud_storage_queue_trash() RETURNS trigger AS $$
 DECLARE
+    attachment integer := CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END;
     marked varchar[];
 BEGIN
     IF TG_ARGV[0] = 'moved' THEN
@@ -55,7 +56,12 @@ BEGIN
         ) THEN
             marked := ARRAY[NEW.cloud_file_id];
         END IF;
-    ELSIF OLD.cloud_file_id IS NOT NULL THEN
+    ELSIF OLD.cloud_file_id IS NOT NULL AND NOT EXISTS (
+        -- else others were looked for already, and there are none more of them
+        SELECT 1 FROM cloud_storage_trash WHERE drive_file_id = OLD.cloud_file_id
+        AND auth_id = COALESCE(OLD.cloud_auth_id, 0)
+        AND queued_at = now() at time zone 'UTC'
+    ) THEN
         INSERT INTO cloud_storage_trash (auth_id, drive_file_id, queued_at, attempts)
         VALUES (COALESCE(OLD.cloud_auth_id, 0), OLD.cloud_file_id,
                 now() at time zone 'UTC', 0);
@@ -69,8 +75,10 @@ BEGIN
         WHERE res_model = 'ir.attachment' AND res_id = OLD.id;
     END IF;
     IF marked IS NOT NULL THEN
-        INSERT INTO cloud_storage_trash (auth_id, marked_file_id, queued_at, attempts)
-        SELECT 0, file_id, now() at time zone 'UTC', 0 FROM unnest(marked) AS file_id
+        INSERT INTO cloud_storage_trash
+            (auth_id, attachment_id, marked_file_id, queued_at, attempts)
+        SELECT 0, attachment, file_id, now() at time zone 'UTC', 0
+        FROM unnest(marked) AS file_id
         WHERE file_id IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM cloud_storage_trash
             WHERE marked_file_id = file_id AND queued_at = now() at time zone 'UTC');

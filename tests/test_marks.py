@@ -273,6 +273,18 @@ class TestMarksFollow(MarksCase):
         self.assertEqual(self.process(), 1)
         self.assertEqual(self.drive_file(file_id)["appProperties"][CHECKSUM], sha1)
 
+    def test_marks_of_another_database_stay(self):
+        """This one was a copy of it once, and both use the file."""
+        attachment = self.on(self.one)
+        mine = self.drive_file(attachment.cloud_file_id)["appProperties"]
+        theirs = dict(mine, odoo_db="another")
+        self.emulator.edit_file(attachment.cloud_file_id, appProperties=theirs)
+        attachment.res_id = self.other
+        attachment.flush()
+        self.assertEqual(self.process(), 0)
+        found = self.drive_file(attachment.cloud_file_id)["appProperties"]
+        self.assertEqual(found, theirs)
+
     def test_local_files_cost_nothing(self):
         local = self.make_in("filestore", res_id=self.one.id)
         local.write({"res_id": self.other.id, "name": "other.txt"})
@@ -344,6 +356,22 @@ class TestOwnerOfMarks(MarksCase):
         third.unlink()
         self.assertEqual(self.process(), 1)
         self.assertTrue(self.drive_file(file_id)["trashed"])
+        self.assertFalse(self.queue())
+
+    def test_many_of_one_file_are_deleted_at_once(self):
+        """One row for the trash and one for the mark, however many there were."""
+        files = self.env["ir.attachment"].union(
+            *(self.make_attachment(b"same", res_id=self.one.id) for _i in range(50))
+        )
+        self.sync()
+        self.process()
+        last, file_id = files[-1], files[-1].cloud_file_id
+        (files - last).unlink()
+        self.assertEqual(len(self.queue()), 2)
+        self.emulator.clear_requests()
+        self.assertEqual(self.process(), 1)
+        self.assertLessEqual(self.emulator.count("files.get"), 2)
+        self.assertMarked(last, file_id)
         self.assertFalse(self.queue())
 
     def test_another_than_the_owner_moves(self):
@@ -543,19 +571,19 @@ class TestMarksRobust(MarksCase):
         """Before and after one that can be done, of all kinds."""
         file_id = self.on(self.one).cloud_file_id
         bad = [
-            "(%(auth)s, %(file)s, NULL, NULL, 2147483647)",
-            "(%(auth)s, 'x', NULL, NULL, 5000)",
-            "(%(auth)s, NULL, 'x', NULL, -5000)",
-            "(%(auth)s, NULL, %(file)s, NULL, NULL)",
-            "(0, 'x', NULL, NULL, NULL)",
-            "(-1, NULL, 'x', NULL, NULL)",
-            "(%(auth)s, NULL, NULL, NULL, NULL)",
-            "(%(auth)s, NULL, NULL, 2147483647, NULL)",
-            "(%(auth)s, '', '', 0, 0)",
+            "(%(auth)s, %(file)s, NULL, NULL, 2147483647, now())",
+            "(%(auth)s, 'x', NULL, NULL, 5000, now())",
+            "(%(auth)s, NULL, 'x', NULL, -5000, now())",
+            "(%(auth)s, NULL, %(file)s, NULL, NULL, now())",
+            "(0, 'x', NULL, NULL, NULL, now())",
+            "(-1, NULL, 'x', NULL, NULL, now())",
+            "(%(auth)s, NULL, NULL, NULL, NULL, now())",
+            "(%(auth)s, NULL, NULL, 2147483647, NULL, now())",
+            "(%(auth)s, '', '', 0, 0, now())",
         ]
         insert = (
-            "INSERT INTO cloud_storage_trash"
-            " (auth_id, drive_file_id, marked_file_id, attachment_id, attempts) VALUES "
+            "INSERT INTO cloud_storage_trash (auth_id, drive_file_id, marked_file_id,"
+            " attachment_id, attempts, queued_at) VALUES "
         )
         values = {"auth": self.auth.id, "file": file_id}
         self.cr.execute(insert + ", ".join(bad), values)
@@ -618,11 +646,9 @@ class TestMarksRobust(MarksCase):
             self.assertEqual(self.process(), 0)
             attachment.res_id = self.one
             self.cr.commit()
-        self.assertEqual(first.result(), 1)
-        self.assertEqual(self.marks(attachment.cloud_file_id)[1][-2:], "%s," % str(
-            self.other.id)[-1])
-        self.assertEqual(self.process(), 1)
+        self.assertEqual(first.result(), 2)
         self.assertMarked(attachment)
+        self.assertFalse(self.queue())
 
     def process_elsewhere(self):
         with self.other_transaction() as env:
@@ -635,7 +661,6 @@ class TestMarksRobust(MarksCase):
         self.cr.commit()
         with self.in_thread(self.process_elsewhere):
             self.wait_for(lambda: self.emulator.count("files.get"))
-            self.cr.execute("SELECT id FROM cloud_storage_trash FOR UPDATE NOWAIT")
-            self.cr.execute("SELECT id FROM ir_attachment WHERE cloud_file_id IS NOT NULL"
-                            " FOR UPDATE NOWAIT")
+            for table in ("cloud_storage_trash", "ir_attachment"):
+                self.cr.execute("SELECT id FROM %s FOR UPDATE NOWAIT" % table)
             self.cr.rollback()
