@@ -26,18 +26,42 @@ def drive_name(row):
 def app_properties(database_uuid, row):
     """Private properties of an attachment's file: with them a lost link is found again.
 
-    :param row: as above, and ``id`` and ``checksum``
+    :param row: as above, ``id``, ``checksum`` and, where it was proven, ``cloud_sha1``
     :rtype: dict
     """
     record = "%s,%s,%s" % (row.res_model, row.res_id or 0, row.res_field or "")
     properties = {
         DATABASE: database_uuid,
         ATTACHMENT: str(row.id),
-        CHECKSUM: row.checksum or "",
+        CHECKSUM: getattr(row, "cloud_sha1", None) or row.checksum or "",
     }
     if len((RECORD + record).encode()) <= PROPERTY_LIMIT:
         properties[RECORD] = record
     return properties
+
+
+def outdated(file, database_uuid, row):
+    """What has to be changed for a file to be called and marked as its attachment is.
+
+    A checksum that the file carries stays, unless another one was proven: that of the row
+    is only what others wrote down. What another database marked is left to that one.
+
+    :param dict file: metadata with ``name`` and ``appProperties``
+    :param row: as above
+    :return: body of a ``files.update``, empty when nothing differs
+    :rtype: dict
+    """
+    known, wanted = file.get("appProperties", {}), {RECORD: None}
+    if known.get(DATABASE, database_uuid) != database_uuid:
+        return {}
+    wanted.update(app_properties(database_uuid, row))
+    if known.get(CHECKSUM) and not row.cloud_sha1:
+        del wanted[CHECKSUM]
+    marks = {key: value for key, value in wanted.items() if known.get(key) != value}
+    change = {"appProperties": marks} if marks else {}
+    if file.get("name") != drive_name(row):
+        change["name"] = drive_name(row)
+    return change
 
 
 def is_same_content(file, row):

@@ -35,25 +35,53 @@ INDEXES = {
     ),
 }
 
-#: A Drive file loses its attachment, or gets another name, in the transaction that changes
-#: the row, be it the ORM's, a cascade's or plain SQL's: the queue is filled in the same one.
-#: The WHEN clauses keep the function away from rows that never left.
+#: A Drive file loses its attachment, gets another one, or its attachment another name or
+#: record, in the transaction that changes the row, be it the ORM's, a cascade's or plain
+#: SQL's: the queue is filled in the same one. A file is queued once per transaction; rows
+#: of others are not looked at, for they may be on their way out. The WHEN clauses keep the
+#: function away from rows that never left.
 TRIGGERS = """
 CREATE OR REPLACE FUNCTION cloud_storage_queue_trash() RETURNS trigger AS $$
+DECLARE
+    attachment integer := CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END;
+    marked varchar[];
 BEGIN
-    IF TG_ARGV[0] = 'renamed' THEN
-        INSERT INTO cloud_storage_trash (auth_id, attachment_id, queued_at, attempts)
-        VALUES (COALESCE(NEW.cloud_auth_id, 0), NEW.id, now() at time zone 'UTC', 0);
-        RETURN NULL;
+    IF TG_ARGV[0] = 'moved' THEN
+        -- going up or to another account, it has no file yet or is about to get another
+        marked := ARRAY[NEW.cloud_file_id, NEW.cloud_reserved_id];
+    ELSIF TG_ARGV[0] = 'linked' THEN
+        -- what went up for this row was marked for it, unless it changed meanwhile
+        IF NEW.cloud_file_id IS DISTINCT FROM OLD.cloud_reserved_id OR EXISTS (
+            SELECT 1 FROM cloud_storage_trash WHERE marked_file_id = NEW.cloud_file_id
+        ) THEN
+            marked := ARRAY[NEW.cloud_file_id];
+        END IF;
+    ELSIF OLD.cloud_file_id IS NOT NULL AND NOT EXISTS (
+        -- else others were looked for already, and there are none more of them
+        SELECT 1 FROM cloud_storage_trash WHERE drive_file_id = OLD.cloud_file_id
+        AND auth_id = COALESCE(OLD.cloud_auth_id, 0)
+        AND queued_at = now() at time zone 'UTC'
+    ) THEN
+        INSERT INTO cloud_storage_trash (auth_id, drive_file_id, queued_at, attempts)
+        VALUES (COALESCE(OLD.cloud_auth_id, 0), OLD.cloud_file_id,
+                now() at time zone 'UTC', 0);
+        IF EXISTS (SELECT 1 FROM ir_attachment WHERE cloud_file_id = OLD.cloud_file_id)
+        THEN
+            marked := ARRAY[OLD.cloud_file_id, OLD.cloud_reserved_id];
+        END IF;
     END IF;
     IF TG_ARGV[0] = 'deleted' THEN
         DELETE FROM cloud_storage_secret
         WHERE res_model = 'ir.attachment' AND res_id = OLD.id;
     END IF;
-    IF OLD.cloud_file_id IS NOT NULL THEN
-        INSERT INTO cloud_storage_trash (auth_id, drive_file_id, queued_at, attempts)
-        VALUES (COALESCE(OLD.cloud_auth_id, 0), OLD.cloud_file_id,
-                now() at time zone 'UTC', 0);
+    IF marked IS NOT NULL THEN
+        INSERT INTO cloud_storage_trash
+            (auth_id, attachment_id, marked_file_id, queued_at, attempts)
+        SELECT 0, attachment, file_id, now() at time zone 'UTC', 0
+        FROM unnest(marked) AS file_id
+        WHERE file_id IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM cloud_storage_trash
+            WHERE marked_file_id = file_id AND queued_at = now() at time zone 'UTC');
     END IF;
     RETURN NULL;
 END $$ LANGUAGE plpgsql;
@@ -67,11 +95,20 @@ CREATE TRIGGER cloud_storage_changed AFTER UPDATE OF cloud_file_id ON ir_attachm
     WHEN (OLD.cloud_file_id IS NOT NULL
           AND OLD.cloud_file_id IS DISTINCT FROM NEW.cloud_file_id)
     EXECUTE PROCEDURE cloud_storage_queue_trash('changed');
+DROP TRIGGER IF EXISTS cloud_storage_linked ON ir_attachment;
+CREATE TRIGGER cloud_storage_linked AFTER UPDATE OF cloud_file_id ON ir_attachment
+    FOR EACH ROW
+    WHEN (NEW.cloud_file_id IS NOT NULL
+          AND OLD.cloud_file_id IS DISTINCT FROM NEW.cloud_file_id)
+    EXECUTE PROCEDURE cloud_storage_queue_trash('linked');
 DROP TRIGGER IF EXISTS cloud_storage_renamed ON ir_attachment;
-CREATE TRIGGER cloud_storage_renamed AFTER UPDATE OF name ON ir_attachment FOR EACH ROW
-    WHEN (OLD.name IS DISTINCT FROM NEW.name
-          AND (NEW.cloud_file_id IS NOT NULL OR NEW.cloud_reserved_id IS NOT NULL))
-    EXECUTE PROCEDURE cloud_storage_queue_trash('renamed');
+DROP TRIGGER IF EXISTS cloud_storage_moved ON ir_attachment;
+CREATE TRIGGER cloud_storage_moved
+    AFTER UPDATE OF name, res_model, res_id, res_field ON ir_attachment FOR EACH ROW
+    WHEN ((NEW.cloud_file_id IS NOT NULL OR NEW.cloud_reserved_id IS NOT NULL)
+          AND (OLD.name, OLD.res_model, OLD.res_id, OLD.res_field)
+          IS DISTINCT FROM (NEW.name, NEW.res_model, NEW.res_id, NEW.res_field))
+    EXECUTE PROCEDURE cloud_storage_queue_trash('moved');
 """
 
 

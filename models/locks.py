@@ -14,6 +14,8 @@ LIVE_LOCK = 0x434C4F55
 CLAIM_LOCK = 0x434C4F43
 #: Folders are being made in Drive; second key: id of the account.
 FOLDER_LOCK = 0x434C4F44
+#: Drive is being told what is in the queue (``cloud_storage.trash``).
+QUEUE_LOCK = 0x434C4F51
 #: The addon is installed. Shared by whoever works on a run, and by each transaction that
 #: leaves an attachment without bytes of its own; taken alone by the uninstallation.
 INSTALLED_LOCK = 0x434C4F49

@@ -34,6 +34,7 @@ from . import (
     test_invariants,
     test_mail_attachment,
     test_main_job,
+    test_marks,
     test_measure,
     test_migrate,
     test_nginx,

@@ -142,8 +142,11 @@ class TestTrash(ContentCase):
     def test_duplicates_share_a_file(self):
         one, two = self.in_drive(b"same"), self.in_drive(b"same")
         self.assertEqual(one.cloud_file_id, two.cloud_file_id)
+        drive_id = two.cloud_file_id
         one.raw = b"not the same any more"
-        self.assertEqual(self.process(), 0)
+        self.assertEqual(self.process(), 1, "it is marked as the other's")
+        self.assertFalse(self.drive_file(drive_id)["trashed"])
+        self.assertFalse(self.queue())
         self.forget()
         self.assertEqual(two.raw, b"same")
         two.unlink()
