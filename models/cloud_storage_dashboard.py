@@ -72,7 +72,8 @@ class CloudStorageDashboard(models.Model):
         causes = self.env["cloud_storage.cause"].search([])
         self.synced_files, self.synced_bytes = synced, size
         self.freed_bytes = freed
-        self.pending_files = sum(map(service._count_candidates, configs))
+        reader = self._reader()
+        self.pending_files = sum(service._count_candidates(c, reader) for c in configs)
         self.error_files = sum(causes.mapped("files"))
 
     def _compute_reads(self):
