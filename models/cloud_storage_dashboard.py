@@ -109,7 +109,7 @@ class CloudStorageDashboard(models.Model):
         self.read_trend = self._trend(
             _("Files read"),
             "SELECT access_date::date, count(*) * %s FROM cloud_storage_access_log"
-            " WHERE access_date >= %s GROUP BY 1",
+            " WHERE access_date >= %s AND http_status IN (200, 206) GROUP BY 1",
             1,
         )
 
