@@ -43,10 +43,12 @@ class FileProxy(http.Controller):
         :param str download: true to save rather than show
         """
         access = _start_access()
-        attachment = _readable(attachment_id, access_token, access)
+        attachment = _readable(attachment_id, access_token)
         if not (attachment and attachment.cloud_file_id):
+            access.refuse()
             # an answer, not an exception: Odoo would look for a page at this path
             return FileResponse.refusal(404, _("Not found"), access)
+        access.concern(attachment)
         sorry = _("The file is in Google Drive, out of reach for now. Try again later.")
         try:
             size, sha1 = _known_content(attachment)
@@ -73,6 +75,7 @@ def _start_access():
     asked = request.httprequest
     return Access(
         request.db,
+        request.env.user._is_public(),
         user_id=request.uid,
         range_request=asked.headers.get("Range"),
         user_agent=asked.headers.get("User-Agent"),
@@ -80,7 +83,7 @@ def _start_access():
     )
 
 
-def _readable(attachment_id, access_token, access):
+def _readable(attachment_id, access_token):
     """The attachment as superuser, None when this visitor may not read it.
 
     The same check as for ``/web/content``: public files, access tokens, portal users
@@ -88,17 +91,13 @@ def _readable(attachment_id, access_token, access):
     """
     if not 0 < attachment_id <= MAX_ID:
         return None
-    known = request.env["ir.attachment"].sudo().browse(attachment_id).exists()
-    if not known:
-        return None
-    access.concern(known)
     try:
         record, _status = request.env["ir.http"]._get_record_and_check(
             model="ir.attachment", id=attachment_id, access_token=access_token
         )
     except (AccessError, MissingError):
         return None
-    return record and known
+    return record and record.sudo()
 
 
 def _known_content(attachment):

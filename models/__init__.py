@@ -15,6 +15,7 @@ from . import cloud_storage_auth_client
 from . import cloud_storage_auth_actions
 from . import cloud_storage_config
 from . import cloud_storage_model_config
+from . import cloud_storage_model_config_rights
 from . import cloud_storage_file_type
 from . import cloud_storage_folder
 from . import cloud_storage_sync_run
@@ -54,6 +55,7 @@ from . import ir_attachment_thumbnail
 from . import ir_attachment_restore
 from . import ir_attachment_retry
 from . import ir_attachment_actions
+from . import ir_attachment_pending
 from . import ir_http
 from . import ir_module_module
 from . import ir_ui_view

@@ -7,10 +7,22 @@ from ..utils.filenames import printable
 RETENTION_DAYS = 30
 MAX_TEXT = 255  # characters kept of what a client sent
 LOCK_TIMEOUT = 2000  # ms to wait for somebody who is deleting the user or the file
+#: Rows without a duration are the counted ones.
+COUNT = """
+    UPDATE cloud_storage_access_log
+    SET requests = requests + 1, bytes_served = bytes_served + %s
+    WHERE id = (
+        SELECT id FROM cloud_storage_access_log
+        WHERE access_date = %s AND user_id = %s AND http_status = %s
+        AND duration_ms IS NULL
+        LIMIT 1 FOR UPDATE SKIP LOCKED)"""
 
 
 class CloudStorageAccessLog(models.Model):
-    """One row per request to the proxy."""
+    """One row per request that the proxy served; refused ones are only counted.
+
+    What nobody may see is worth no row each: a stranger could fill the disk with them.
+    """
 
     _name = "cloud_storage.access.log"
     _description = "Cloud Storage Access Log"
@@ -36,6 +48,11 @@ class CloudStorageAccessLog(models.Model):
     range_request = fields.Char("Range", readonly=True)
     user_agent = fields.Char(readonly=True)
     ip_address = fields.Char("IP Address", readonly=True)
+    requests = fields.Integer(
+        default=1,
+        readonly=True,
+        help="More than one where refused requests of a minute are counted together.",
+    )
 
     @api.model
     def _insert(self, row):
@@ -49,10 +66,7 @@ class CloudStorageAccessLog(models.Model):
         }
         # The row is safe from a rollback, and from a crash of Odoo; only one of
         # PostgreSQL loses the last half second. In turn no worker waits for the disk.
-        self.env.cr.execute(
-            "SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = %s",
-            (LOCK_TIMEOUT,),
-        )
+        self._commit_cheaply()
         try:
             with self.env.cr.savepoint(flush=False):
                 self._insert_row(row)
@@ -60,8 +74,46 @@ class CloudStorageAccessLog(models.Model):
             # the user or the attachment is being deleted just now
             self._insert_row(dict(row, user_id=None, attachment_id=None))
 
+    def _commit_cheaply(self):
+        self.env.cr.execute(
+            "SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = %s",
+            (LOCK_TIMEOUT,),
+        )
+
+    @api.model
+    def _count(self, user_id, http_status, bytes_served):
+        """Count a refused request: one row per user, status and minute.
+
+        Nobody waits for another process that counts: it gets a row of its own, so there
+        are a few more.
+
+        :param int user_id: who asked
+        :param int bytes_served: length of the answer
+        """
+        minute = fields.Datetime.now().replace(second=0)
+        self._commit_cheaply()
+        try:
+            with self.env.cr.savepoint(flush=False):
+                self.env.cr.execute(
+                    COUNT,
+                    (bytes_served, minute, user_id, http_status),
+                    log_exceptions=False,
+                )
+                counted = self.env.cr.rowcount
+        except psycopg2.Error:
+            counted = 0  # another process was quicker by a moment
+        if not counted:
+            self._insert(
+                {
+                    "access_date": minute,
+                    "user_id": user_id,
+                    "http_status": http_status,
+                    "bytes_served": bytes_served,
+                }
+            )
+
     def _insert_row(self, row):
-        columns = dict(row, access_date=fields.Datetime.now())
+        columns = dict({"access_date": fields.Datetime.now(), "requests": 1}, **row)
         names = list(columns)
         # column names come from the code, never from a client
         self.env.cr.execute(

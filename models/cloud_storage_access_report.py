@@ -9,6 +9,7 @@ class CloudStorageAccessReport(models.Model):
 
     _name = "cloud_storage.access.report"
     _description = "Cloud Storage Access Analysis"
+    _inherit = "cloud_storage.mixin"
     _auto = False
     _order = "access_date desc, id desc"
     _rec_name = "file_name"

@@ -136,7 +136,7 @@ class CloudStorageConfig(models.Model):
     def _compute_counts(self):
         service = self.env["cloud_storage.sync.service"].sudo()
         for config in self:
-            counts = service._count_states(config)
+            counts = service._count_states(config, self._reader())
             config.pending_count = counts["pending"]
             config.synced_count = counts["synced"]
             config.error_count = counts["errors"]
@@ -215,9 +215,17 @@ class CloudStorageConfig(models.Model):
             config.model_config_ids = [
                 (0, 0, {"model_name": name})
                 for name in DEFAULT_MODELS
-                if name in self.env and name not in known
+                if name not in known and self._may_cover(name)
             ]
         return True
+
+    @api.model
+    def _may_cover(self, model_name):
+        """Whether a model is installed, and the user may have a rule for it."""
+        if model_name not in self.env:
+            return False
+        rules = self.env["cloud_storage.model.config"]
+        return not rules.new({"model_name": model_name})._rights_problem(self.env.user)
 
     def create_default_file_types(self):
         """Add the common extensions that are not yet in the list."""

@@ -72,7 +72,8 @@ class CloudStorageDashboard(models.Model):
         causes = self.env["cloud_storage.cause"].search([])
         self.synced_files, self.synced_bytes = synced, size
         self.freed_bytes = freed
-        self.pending_files = sum(map(service._count_candidates, configs))
+        reader = self._reader()
+        self.pending_files = sum(service._count_candidates(c, reader) for c in configs)
         self.error_files = sum(causes.mapped("files"))
 
     def _compute_reads(self):
@@ -108,7 +109,7 @@ class CloudStorageDashboard(models.Model):
         self.read_trend = self._trend(
             _("Files read"),
             "SELECT access_date::date, count(*) * %s FROM cloud_storage_access_log"
-            " WHERE access_date >= %s GROUP BY 1",
+            " WHERE access_date >= %s AND http_status IN (200, 206) GROUP BY 1",
             1,
         )
 

@@ -9,6 +9,7 @@ class CloudStorageFileType(models.Model):
 
     _name = "cloud_storage.file.type"
     _description = "Cloud Storage File Type"
+    _inherit = "cloud_storage.mixin"
     _order = "extension"
     _rec_name = "extension"
 

@@ -30,6 +30,25 @@ class CloudStorageMixin(models.AbstractModel):
             raise AccessError(_("Only managers of Cloud Storage may do this."))
 
     @api.model
+    def _reader(self):
+        """The user whose rights limit what is counted; none for managers.
+
+        They are told how many files a sync moves, whosever they are, never which.
+
+        :rtype: res.users
+        """
+        nobody = self.env["res.users"]
+        return nobody if self._is_manager() else self.env.user
+
+    def onchange(self, values, field_name, field_onchange):
+        """Compute the fields of a form, for those who may read the model.
+
+        Odoo checks no right here, and fields that count do so as the superuser.
+        """
+        self.check_access_rights("read")
+        return super().onchange(values, field_name, field_onchange)
+
+    @api.model
     def _search_secret(self, operator, value):
         """Search method of fields that nobody reads: no oracle either."""
         raise AccessError(_("Secrets can not be searched."))

@@ -21,6 +21,7 @@ class CloudStorageModelConfig(models.Model):
 
     _name = "cloud_storage.model.config"
     _description = "Cloud Storage Model Configuration"
+    _inherit = "cloud_storage.mixin"
     _order = "model_name, attachment_field"
     _rec_name = "model_name"
 
@@ -56,7 +57,7 @@ class CloudStorageModelConfig(models.Model):
             known = self.env["ir.model"].sudo()._get(rule.model_name or "")
             rule.display_name = known.name or rule.model_name
 
-    @api.depends("model_name", "domain")
+    @api.depends("model_name", "attachment_field", "domain", "domain_uid")
     def _compute_problem(self):
         for rule in self:
             rule.problem = rule._find_problem()
@@ -147,15 +148,15 @@ class CloudStorageModelConfig(models.Model):
     def _get_record_domain(self):
         """The filter as a domain of ``model_name``.
 
-        :raises ValidationError: it is not a domain, or names a field that is missing
+        :raises ValidationError: it is not a domain, or names a field that is missing, or
+            more than its author may read
         """
         self.ensure_one()
         try:
             domain = ast.literal_eval(self.domain or "[]")
             if not isinstance(domain, list):
                 raise ValueError("not a list")
-            model = self.env[self.model_name].sudo().with_context(active_test=False)
-            model._where_calc(domain)
+            self._model_for(self._author())._where_calc(domain)
         except INVALID_DOMAIN as err:
             raise ValidationError(
                 _(

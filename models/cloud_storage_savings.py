@@ -155,7 +155,8 @@ class CloudStorageSavings(models.TransientModel):
     def _fill(self):
         """Judge every attachment in two scans of the table, however many there are."""
         config = self.config_id.sudo()
-        clauses = self.env["cloud_storage.sync.service"].sudo()._clauses(config)
+        service = self.env["cloud_storage.sync.service"].sudo()
+        clauses = service._clauses(config, reader=self._reader())
         judged, params = self._judge(config, clauses)
         self.env.cr.execute(judged + LINES, params)
         self.line_ids = [

@@ -42,16 +42,18 @@ class CloudStorageSyncService(models.AbstractModel):
     _inherit = "cloud_storage.mixin"
 
     @api.model
-    def _clauses(self, config, with_state=True):
+    def _clauses(self, config, with_state=True, reader=None):
         """What an attachment must fulfil, in the order in which to explain.
 
         :param bool with_state: also that it is not synced, and not waiting to retry
+        :param reader: ``res.users`` who gets to know about it: only records that this
+            user may read; None for the engine
         :rtype: list[Clause]
         """
         clauses = self._content_clauses() + [
             Clause(
                 _("%s is not one of the models to sync, or its record is filtered out"),
-                self._rules_domain(config),
+                self._rules_domain(config, reader),
             )
         ]
         clauses += self._file_type_clauses(config)
@@ -122,23 +124,28 @@ class CloudStorageSyncService(models.AbstractModel):
         )
 
     @api.model
-    def _rule_domain(self, rule):
-        """Attachments that a model rule covers."""
+    def _rule_domain(self, rule, reader=None):
+        """Attachments that a model rule covers: those of its author's records.
+
+        :param reader: only of records that this user may read too
+        """
+        if reader and rule._rights_problem(reader):
+            return expression.FALSE_DOMAIN
         domain = [
             ("res_model", "=", rule.model_name),
             ("res_field", "=", rule.attachment_field or False),
         ]
-        records = rule._get_record_domain()
-        if records:
-            model = self.env[rule.model_name].sudo().with_context(active_test=False)
-            domain.append(("res_id", "in", model._search(records)))
+        for user in rule._author() | (reader or self.env["res.users"]):
+            records = rule._records(user)
+            if records is not None:
+                domain.append(("res_id", "in", records))
         return domain
 
     @api.model
-    def _rules_domain(self, config):
+    def _rules_domain(self, config, reader=None):
         """Attachments that one of the model rules covers."""
         return expression.OR(
-            [self._rule_domain(rule) for rule in self._active_rules(config)]
+            [self._rule_domain(rule, reader) for rule in self._active_rules(config)]
             or [expression.FALSE_DOMAIN]
         )
 

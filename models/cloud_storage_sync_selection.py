@@ -11,10 +11,10 @@ class CloudStorageSyncService(models.AbstractModel):
     _inherit = "cloud_storage.sync.service"
 
     @api.model
-    def _candidate_domain(self, config, with_state=True):
+    def _candidate_domain(self, config, with_state=True, reader=None):
         """The attachments that would go now, as one domain."""
         return expression.AND(
-            [clause.domain for clause in self._clauses(config, with_state)]
+            [clause.domain for clause in self._clauses(config, with_state, reader)]
         )
 
     @api.model
@@ -28,8 +28,9 @@ class CloudStorageSyncService(models.AbstractModel):
         return self._attachments().search([("id", "!=", 0)] + list(domain), **options)
 
     @api.model
-    def _count_candidates(self, config):
-        return self._count_attachments(self._candidate_domain(config))
+    def _count_candidates(self, config, reader=None):
+        domain = self._candidate_domain(config, reader=reader)
+        return self._count_attachments(domain)
 
     @api.model
     def _count_attachments(self, domain):
@@ -132,8 +133,12 @@ class CloudStorageSyncService(models.AbstractModel):
         )[:1]
 
     @api.model
-    def _count_states(self, config):
-        """Files per state for the counters of a configuration."""
+    def _count_states(self, config, reader=None):
+        """Files per state for the counters of a configuration.
+
+        :param reader: ``res.users``: pending are only those whose records this user may
+            read
+        """
         domain = [("cloud_auth_id", "=", config.auth_id.id)]
         count = self._count_attachments
         rules = [
@@ -145,7 +150,7 @@ class CloudStorageSyncService(models.AbstractModel):
         ]
         covered = expression.OR(rules or [expression.FALSE_DOMAIN])
         return {
-            "pending": self._count_candidates(config),
+            "pending": self._count_candidates(config, reader),
             "synced": count(domain + [("cloud_sync_status", "=", "synced")]),
             "errors": count(
                 expression.AND([[("cloud_sync_status", "=", "error")], covered])

@@ -1,4 +1,5 @@
 import datetime
+from concurrent.futures import ThreadPoolExecutor
 
 from odoo.exceptions import AccessError
 
@@ -91,6 +92,87 @@ class TestAccessLog(ProxyCase):
         self._settle()
         self.cr.execute("ALTER TABLE cloud_storage_access_log DROP CONSTRAINT full_up")
         self.cr.commit()
+
+    # -- refused -----------------------------------------------------------------------
+
+    def test_a_refused_request_notes_nothing_of_the_file(self):
+        """Who may not read a file learns nothing by the log, not even that it exists."""
+        user = self.make_user("user", "cloud_storage.group_cloud_storage_user")
+        private = self.make_cloud_file(b"content", name="salary.txt", res_model="res.users")
+        local = self.make_attachment(b"here", name="here.txt", public=True)
+        self.cr.execute(
+            "UPDATE ir_attachment SET res_model = NULL, res_id = NULL, create_uid = 1"
+            " WHERE id = %s",
+            (private.id,),
+        )
+        self.cr.commit()
+        session = self.new_session(user)
+        known = []
+        for number in (private.id, 2**31 - 1, local.id):
+            self.cr.execute("DELETE FROM cloud_storage_access_log")
+            self.cr.commit()
+            self.logged = 0
+            for method in ("GET", "HEAD"):
+                answer = self.ask(
+                    session, PATH % number, method, headers={"Range": "bytes=0-1"}
+                )
+                self.assertEqual(answer.status_code, 404)
+            rows = self.rows().with_user(user)
+            fields = ["file_name", "attachment_id", "http_status", "requests"]
+            fields += ["range_request", "bytes_served", "duration_ms", "display_name"]
+            known.append([dict(row, id=0) for row in rows.read(fields)])
+        self.assertEqual(known[0], known[1])
+        self.assertEqual(known[1], known[2])
+        self.assertFalse(known[0][0]["file_name"] or known[0][0]["attachment_id"])
+
+    def test_requests_of_strangers_are_counted_not_kept(self):
+        private = self.make_cloud_file(b"content")
+        session = self.new_session()
+        for number in range(200):
+            path = PATH % (private.id if number % 2 else 10**6 + number)
+            self.assertEqual(super().ask(session, path).status_code, 404)
+        rows = self.rows()
+        self.assertLessEqual(len(rows), 5)  # minutes, and requests that overlapped
+        self.assertEqual(sum(rows.mapped("requests")), 200)
+        self.assertEqual(set(rows.mapped("http_status")), {404})
+        self.assertFalse(any(rows.mapped("file_name") + rows.mapped("ip_address")))
+
+    def test_many_strangers_at_once(self):
+        self.make_cloud_file(b"content")
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(self._knock, range(8)))
+        self.assertEqual(answers, [[404] * 15] * 8)
+        rows = self.rows()
+        self.assertEqual(sum(rows.mapped("requests")), 120)
+        self.assertLess(len(rows), 60)
+
+    def _knock(self, _number):
+        session = self.new_session()
+        path = PATH % 10**6
+        ask = super().ask
+        return [ask(session, path).status_code for _time in range(15)]
+
+    def test_what_fails_for_strangers_is_counted(self):
+        public = self.make_cloud_file(b"content", public=True)
+        for _time in range(3):
+            self.assertEqual(self.get(public, Range="bytes=99-").status_code, 416)
+        rows = self.rows()
+        self.assertEqual(rows.mapped("http_status"), [416])
+        self.assertEqual(rows.requests, 3)
+
+    def test_each_user_is_counted_alone(self):
+        private = self.make_cloud_file(b"content", res_model="res.users", res_id=1)
+        users = self.env["res.users"]
+        for name in ("one", "two"):
+            user = self.make_user(name, "base.group_portal")
+            users |= user
+            self.cr.commit()
+            session = self.new_session(user)
+            for _time in range(3):
+                self.ask(session, PATH % private.id)
+        rows = self.rows()
+        self.assertEqual(rows.user_id, users)
+        self.assertEqual(sum(rows.mapped("requests")), 6)
 
     # -- pages -------------------------------------------------------------------------
 
