@@ -9,7 +9,6 @@ from .drive_metadata import drive_name, is_neighbours
 _logger = logging.getLogger(__name__)
 
 BATCH = 200
-DUE = "(next_attempt IS NULL OR next_attempt <= (now() at time zone 'UTC'))"
 
 #: Wakes the cron once per transaction, as ``ir.cron._trigger`` of Odoo 15 does; Odoo 14 has
 #: no such table, there Drive learns with the cron's next turn.
@@ -92,8 +91,8 @@ class CloudStorageTrash(models.Model):
     def _must_keep_files(self):
         """Whether files wait for the trash and may not go there now."""
         self.env.cr.execute(
-            "SELECT count(*) FROM cloud_storage_trash WHERE attachment_id IS NULL AND "
-            + DUE
+            "SELECT count(*) FROM cloud_storage_trash WHERE drive_file_id IS NOT NULL"
+            " AND (next_attempt IS NULL OR next_attempt <= (now() at time zone 'UTC'))"
         )
         count = self.env.cr.fetchone()[0]
         lacking = count and self.env["cloud_storage.sync.service"]._lacking_ids()
@@ -109,10 +108,10 @@ class CloudStorageTrash(models.Model):
     def _due_after(self, row_id, only_names=False):
         """The next ids; by id, so that what can not be done is not met again."""
         self.env.cr.execute(
-            "SELECT id FROM cloud_storage_trash WHERE id > %s AND " + DUE
-            + (" AND attachment_id IS NOT NULL" if only_names else "")
-            + " ORDER BY id LIMIT %s",
-            (row_id, BATCH),
+            "SELECT id FROM cloud_storage_trash WHERE id > %s AND (next_attempt IS NULL"
+            " OR next_attempt <= (now() at time zone 'UTC'))"
+            " AND (drive_file_id IS NULL OR NOT %s) ORDER BY id LIMIT %s",
+            (row_id, only_names, BATCH),
         )
         return [row[0] for row in self.env.cr.fetchall()]
 

@@ -3,9 +3,10 @@ import logging
 import os
 from collections import defaultdict, namedtuple
 
+from psycopg2.extras import execute_values
+
 from odoo import _
 from odoo.exceptions import UserError
-from psycopg2.extras import execute_values
 
 from ..drive.client import LIST_FIELDS
 from ..drive.compare import OTHER, SAME, UNKNOWN, size_of
