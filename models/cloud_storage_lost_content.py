@@ -22,6 +22,7 @@ _logger = logging.getLogger(__name__)
 #: Part of the time that looking for every file of the filestore may take.
 SHARE_OF_TIME = 60
 QUICK = 1.0  # seconds of a look that is never remembered
+PIECE = 4 * 1024 * 1024  # bytes read from the database at a time
 SIBLINGS = 20  # attachments looked at for the content of another
 FILESTORE_NAME = re.compile(r"[0-9a-f]{2}/([0-9a-f]{40})")
 #: Where a content is: a name in the filestore, the id of an attachment that has it in
@@ -82,7 +83,12 @@ class CloudStorageSyncService(models.AbstractModel):
         """Whether the bytes are really on this server."""
         if attachment.store_fname:
             return self._is_file_here(attachment.store_fname, attachment.file_size)
-        return bool(attachment.db_datas)
+        # not through the ORM, which would read the bytes of all that were searched
+        self.env.cr.execute(
+            "SELECT db_datas IS NOT NULL FROM ir_attachment WHERE id = %s",
+            (attachment.id,),
+        )
+        return self.env.cr.fetchone() == (True,)
 
     @api.model
     def _lacks_content(self, attachment):
@@ -181,7 +187,7 @@ class CloudStorageSyncService(models.AbstractModel):
             content = self._measure_file(fname)
             if content and self._fits_row(content, row, sha1):
                 return Place(fname, None, None, None, content)
-        for sibling in siblings.filtered(lambda a: not a.store_fname and a.db_datas):
+        for sibling in siblings.filtered(lambda a: not a.store_fname):
             content = self._measure_bytes(sibling)
             if self._fits_row(content, row, sha1):
                 return Place(None, sibling.id, None, None, content)
@@ -206,15 +212,23 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _measure_bytes(self, attachment):
-        data = self._bytes_in_database(attachment)
-        return Content(
-            len(data), hashlib.sha1(data).hexdigest(), hashlib.md5(data).hexdigest()
-        )
+        """Read what an attachment has in the database, piece by piece.
 
-    @api.model
-    def _bytes_in_database(self, attachment):
-        plain = attachment.with_context(bin_size=False, bin_size_db_datas=False)
-        return bytes(plain.db_datas or b"")
+        :rtype: Content
+        """
+        sha1, md5, size = hashlib.sha1(), hashlib.md5(), 0
+        while True:
+            self.env.cr.execute(
+                "SELECT substring(db_datas FROM %s FOR %s) FROM ir_attachment"
+                " WHERE id = %s",
+                (size + 1, PIECE, attachment.id),
+            )
+            (piece,) = self.env.cr.fetchone() or (None,)
+            if not piece:
+                return Content(size, sha1.hexdigest(), md5.hexdigest())
+            sha1.update(piece)
+            md5.update(piece)
+            size += len(piece)
 
     @api.model
     def _content_in_drive(self, row, sha1, siblings):
@@ -257,9 +271,10 @@ class CloudStorageSyncService(models.AbstractModel):
         source = attachment.browse(place.attachment_id).exists()
         if not source or self._measure_bytes(source) != place.content:
             return False
+        plain = source.with_context(bin_size=False, bin_size_db_datas=False)
         # with its type, or Odoo guesses another
         attachment.write(
-            {"raw": self._bytes_in_database(source), "mimetype": attachment.mimetype}
+            {"raw": bytes(plain.db_datas), "mimetype": attachment.mimetype}
         )
         return True
 

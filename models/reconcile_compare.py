@@ -3,9 +3,10 @@ import logging
 import os
 from collections import defaultdict, namedtuple
 
+from psycopg2.extras import execute_values
+
 from odoo import _
 from odoo.exceptions import UserError
-from psycopg2.extras import execute_values
 
 from ..drive.client import LIST_FIELDS
 from ..drive.compare import OTHER, SAME, UNKNOWN, size_of
@@ -292,6 +293,7 @@ class Comparison:
     def _check_same_drive(self, seen):
         """:raises UserError: another person's, or the folders of Odoo are gone as well"""
         self.auth._check_user(self.client.about().get("user", {}))
+        self.auth._check_sees_files(self.client)
         if not seen and self.run.folders.are_gone():
             raise UserError(
                 _(

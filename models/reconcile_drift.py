@@ -82,8 +82,7 @@ class Mender:
 
     def finish(self):
         """What is done once, after all differences."""
-        if self.run.reason is None:
-            self._sample()
+        self._sample()
         self._upload_again()
         self.env["cloud_storage.trash"]._process(self.run.box)
 
@@ -182,6 +181,7 @@ class Mender:
             lambda a: places.get(a.id) and self.service._take_content(a, places[a.id])
         )
         here._forget_cloud()
+        self._unqueue(rows)
         here |= taken.filtered(lambda a: not a.cloud_file_id)
         self._again.update(here.ids)
         repaired = here | taken
@@ -190,6 +190,14 @@ class Mender:
             self.run.damage = True
             return FIXED if repaired else FLAGGED
         return FIXED if repaired else None
+
+    def _unqueue(self, rows):
+        """What is gone needs not go to the trash any more; triggers queued it."""
+        self.env["ir.attachment"].flush()
+        self.env.cr.execute(
+            "DELETE FROM cloud_storage_trash WHERE drive_file_id IN %s",
+            (tuple(row.cloud_file_id for row in rows),),
+        )
 
     def _mend_changed(self, drift):
         return self._flag(drift.rows, self._words()["changed"])

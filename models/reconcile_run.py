@@ -102,7 +102,8 @@ class ReconcileRun(FileRun):
         rest.sort(key=lambda drift: OTHERS.index(drift.kind))
         limit = None if self.budget is None else counted + self.budget
         self._mend(mender, rest, limit)
-        mender.finish()
+        if self.reason is None:
+            mender.finish()
 
     def _mend(self, mender, drifts, limit=None):
         """:param int limit: of ``writes``, where it ends"""
@@ -154,7 +155,7 @@ class ReconcileRun(FileRun):
     def _must_keep(self, overdue):
         """Whether files stay because an attachment lacks its content."""
         queued = self.env["cloud_storage.trash"].sudo().search_count(
-            [("attachment_id", "=", False), ("auth_id", "=", self.auth.id)]
+            [("drive_file_id", "!=", False), ("auth_id", "=", self.auth.id)]
         )
         if not overdue and not queued:
             return False
@@ -196,13 +197,13 @@ class ReconcileRun(FileRun):
 
     def _end(self):
         """Report, and have the background go on where that gets anywhere."""
-        self._report()
         rows_left = bool(self.params.get("rows_left"))
         moves = self.fixed or self.writes or self.budget == 0
         self.out_of_time = bool(self.reason is None and (self.left or rows_left) and moves)
         if self.out_of_time:
             rest = {"auth_id": self.auth.id, "is_rest": True, "fix_rows": rows_left}
             self.run.params = json.dumps(rest)
+        self._report()
 
     def _report(self):
         self.run.write(
@@ -233,10 +234,15 @@ class ReconcileRun(FileRun):
             (self.waiting, _("%s files that nothing uses wait in Drive.")),
             (self.gone, _("%s went to the trash of Drive.")),
             (self.unknown, _("%s could not be checked.")),
-            (self.left, _("%s differences are left; the background goes on.")),
+            (self.left, self._left_text()),
         ]
         texts = [text % count for count, text in counted if count]
         return texts + self._kept_text() + self._relink_text()
+
+    def _left_text(self):
+        if self.out_of_time:
+            return _("%s differences are left; the background goes on.")
+        return _("%s differences are left for the next comparison.")
 
     def _kept_text(self):
         if not self.kept:

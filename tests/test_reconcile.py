@@ -191,8 +191,10 @@ class TestReconcileDrift(ReconcileCase):
     def test_duplicates_and_extra_files_go_after_a_grace_period(self):
         file = self.synced()
         old = self.extra(attachment_id=file.id)
-        young = self.extra(age_days=1, attachment_id=file.id)
         foreign = self.emulator.put_file("foreign.txt", b"x", client_id="another")
+        self.assertEqual(self.reconcile()["fixed"], 0)
+        self.cr.execute("UPDATE cloud_storage_unused_file SET first_seen = '2020-01-01'")
+        young = self.extra(attachment_id=file.id)
         self.assertEqual(self.reconcile()["fixed"], 1)
         self.assertTrue(self.drive_file(old)["trashed"])
         self.assertFalse(self.drive_file(young)["trashed"])
@@ -311,9 +313,10 @@ class TestReconcileManners(ReconcileCase):
     def test_limit_holds_for_writes(self):
         files = self.synced(5)
         for file in files:
-            self.emulator.edit_file(file.cloud_file_id, trashed=True)
+            self.emulator.edit_file(file.cloud_file_id, name="another.txt")
         self.assertEqual(self.reconcile(2)["fixed"], 2)
-        self.assertEqual(len([f for f in self.emulator.files(trashed=True)]), 3)
+        names = [f["name"] for f in self.emulator.files()]
+        self.assertEqual(names.count("another.txt"), 3)
         self.assertEqual(self.reconcile(2)["fixed"], 2)
         self.assertEqual(self.reconcile(2)["fixed"], 1)
         self.assertAllWell()
