@@ -1,5 +1,7 @@
 """What PostgreSQL does for attachments in the cloud: indexes and triggers."""
-from odoo import models
+import hashlib
+
+from odoo import api, models
 
 from .row_conditions import HERE, UNMEASURED, WAITING
 
@@ -121,8 +123,30 @@ class IrAttachment(models.Model):
         # of a development version, without the rows that have no status
         self.env.cr.execute("DROP INDEX IF EXISTS ir_attachment_cloud_todo_idx")
         for name, definition in INDEXES.items():
-            # names and definitions come from the table above
-            self.env.cr.execute(  # pylint: disable=sql-injection
-                "CREATE INDEX IF NOT EXISTS %s %s" % (name, definition)
-            )
+            self._create_index(name, definition)
         self.env.cr.execute(TRIGGERS)
+
+    @api.model
+    def _create_index(self, name, definition):
+        """Create an index that is not there, or is of another definition.
+
+        Its comment tells which one it was made of: what PostgreSQL gives back as the
+        definition is never what was written.
+
+        :param str name: of the index
+        :param str definition: what follows its name in ``CREATE INDEX``
+        """
+        digest = hashlib.sha1(definition.encode()).hexdigest()
+        comment = "cloud_storage, definition %s" % digest
+        self.env.cr.execute(
+            "SELECT obj_description(indexrelid, 'pg_class') FROM pg_index"
+            " WHERE indexrelid = to_regclass(%s) AND indisvalid",
+            (name,),
+        )
+        if self.env.cr.fetchone() == (comment,):
+            return
+        # names and definitions come from the table above
+        self.env.cr.execute(  # pylint: disable=sql-injection
+            "DROP INDEX IF EXISTS {0}; CREATE INDEX {0} {1}; COMMENT ON INDEX {0} IS"
+            " '{2}'".format(name, definition, comment)
+        )

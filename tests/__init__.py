@@ -3,6 +3,7 @@ from . import (
     test_attachment_business,
     test_attachment_guard,
     test_attachment_life,
+    test_attachment_schema,
     test_auth_health,
     test_auth_identity,
     test_auth_tokens,
