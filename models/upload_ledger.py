@@ -15,7 +15,8 @@ PATIENT_RUNS = 5  # failed runs after which a file waits for days
 MARK_SYNCED = """
 UPDATE ir_attachment AS a SET cloud_sync_status = 'synced',
     cloud_file_id = v.drive_id, cloud_storage_url = v.link, cloud_md5 = v.md5,
-    cloud_sha1 = v.sha1, cloud_size_bytes = v.size, cloud_synced_date = now() at time zone 'UTC',
+    cloud_sha1 = v.sha1, cloud_size_bytes = v.size,
+    cloud_synced_date = now() at time zone 'UTC',
     cloud_auth_id = v.auth, cloud_reserved_id = NULL, cloud_reserved_for = NULL,
     cloud_run_id = NULL,
     cloud_attempts = 0, cloud_next_attempt = NULL, cloud_error_message = NULL,
