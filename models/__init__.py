@@ -7,6 +7,7 @@ from . import cloud_storage_auth
 from . import cloud_storage_auth_health
 from . import cloud_storage_auth_database
 from . import cloud_storage_auth_identity
+from . import cloud_storage_auth_rights
 from . import cloud_storage_auth_transaction
 from . import cloud_storage_auth_token
 from . import cloud_storage_auth_consent

@@ -81,7 +81,9 @@ class CloudStorageAuth(models.Model):
         help="The whole Drive is needed only for folders that somebody else created.",
     )
     delegated_user = fields.Char(
-        help="Address of the user to act for, with domain-wide delegation."
+        copy=False,
+        help="Address of the user to act for, with domain-wide delegation. Only people of"
+        " Settings may enter one.",
     )
     shared_drive_id = fields.Char(
         "Shared Drive",
@@ -179,11 +181,11 @@ class CloudStorageAuth(models.Model):
             stored = names.get(auth._origin.id, ())
             auth.token_set = "access_token" in stored
             auth.client_secret_set = bool(
-                "client_secret" in stored or self._environment("client_secret")
+                "client_secret" in stored or auth._environment_secret("client_secret")
             )
             auth.service_account_set = bool(
                 "service_account_json" in stored
-                or self._environment("service_account_json")
+                or auth._environment_secret("service_account_json")
             )
 
     def _inverse_client_secret(self):
@@ -237,7 +239,14 @@ class CloudStorageAuth(models.Model):
                     account=self.name,
                 )
             ) from err
-        return stored or (name in TYPED_SECRETS and self._environment(name))
+        return stored or (name in TYPED_SECRETS and self._environment_secret(name))
+
+    def _environment_secret(self, name):
+        """The server's own secret; that of its OAuth client goes with no other client."""
+        known = name == "client_secret" and self._environment("client_id")
+        if known and self.client_id and self.client_id != known:
+            return False
+        return self._environment(name)
 
     @api.model
     def _environment(self, name):

@@ -7,7 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tools import human_size
 
 from ..drive.errors import DriveError
-from .restore_run import FolderRestoreRun, RestoreRun, folder_files
+from .restore_run import FolderRestoreRun, RestoreRun, folder_files, restorable
 
 SAMPLE = 10  # names shown before somebody confirms
 DISK_RESERVE = 64 * 1024 * 1024  # bytes a restore leaves free
@@ -90,13 +90,15 @@ class CloudStorageSyncService(models.AbstractModel):
         return found["__count"], size, first.mapped("name")
 
     @api.model
-    def _preview_folder(self, auth, folder_id):
+    def _preview_folder(self, auth, folder_id, only_ours=False):
         """Count, bytes and some names of the files below a folder in Drive.
 
+        :param bool only_ours: leave out what Odoo did not put there
         :raises UserError: it is not there, or Drive can not be reached
         """
         try:
-            files = list(folder_files(auth._drive_client(tries=3), folder_id))
+            found = folder_files(auth._drive_client(tries=3), folder_id)
+            files = list(restorable(found, only_ours))
         except DriveError as err:
             raise UserError(auth._drive_message(err)) from err
         size = sum(int(file["size"]) for file in files)

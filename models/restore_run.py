@@ -1,6 +1,7 @@
 """Bringing files back: those of attachments, and those of a folder in Drive."""
 from ..drive.client import FILE_FIELDS
 from ..drive.query import FOLDER_TYPE, children_of
+from .drive_metadata import DATABASE
 from .file_run import AttachmentRun, FileRun
 from .transaction import retrying
 
@@ -49,7 +50,9 @@ class FolderRestoreRun(FileRun):
 
     def items(self):
         """Metadata of the files, all folders below included."""
-        files = list(folder_files(self.auth._drive_client(), self.params["folder_id"]))
+        client = self.auth._drive_client()
+        found = folder_files(client, self.params["folder_id"])
+        files = list(restorable(found, self.params.get("only_ours")))
         start = {"total_files": len(files), "total_processed": 0, "total_skipped": 0}
         retrying(self.env, lambda: self.run.write(start))
         return iter(files)
@@ -87,6 +90,16 @@ class FolderRestoreRun(FileRun):
             "drive_file_id": file["id"],
             "drive_url": file.get("webViewLink"),
         }
+
+
+def restorable(files, only_ours):
+    """Those of some files that may come back.
+
+    :param bool only_ours: see ``cloud_storage.auth._shows_only_ours``
+    """
+    for file in files:
+        if not only_ours or DATABASE in file.get("appProperties", {}):
+            yield file
 
 
 def folder_files(client, folder_id):

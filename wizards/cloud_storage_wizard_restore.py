@@ -115,7 +115,9 @@ class CloudStorageWizardRestore(models.TransientModel):
         service, params = self._service(), self._params()
         if self.mode == "folder":
             auth = self.config_id.sudo().auth_id
-            return service._preview_folder(auth, params["folder_id"])
+            return service._preview_folder(
+                auth, params["folder_id"], params["only_ours"]
+            )
         domain = service._restore_domain(params)
         count, _size, names = service._preview_rows(domain)
         # what is here already needs no room
@@ -135,6 +137,7 @@ class CloudStorageWizardRestore(models.TransientModel):
             params.update(
                 auth_id=self.config_id.auth_id.id,
                 folder_id=self.folder_id.strip(),
+                only_ours=self.config_id.auth_id._shows_only_ours(),
                 default_model=self.default_record._name,
                 default_id=self.default_record.id,
             )
