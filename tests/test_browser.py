@@ -44,6 +44,9 @@ class TestBrowser(BrowserCase):
         self.click("button[name=action_next]")
         self.see("h2", "6. The first sync")
         self.click("button[name=action_sync]")
+        self.see(".modal-footer button[name=action_sync]", "Sync 1 files (13.00 bytes)")
+        self.assertEqual(self.fresh(partner).cloud_sync_status, "local")
+        self.click(".modal-footer button[name=action_sync]")
         self.see(DONE)
         self.assertOnDrive(self.fresh(partner), b"the first one")
 

@@ -1,5 +1,6 @@
 from odoo import fields
 from odoo.exceptions import AccessError
+from odoo.tools.convert import convert_file
 
 from .common import CloudCase
 
@@ -88,8 +89,29 @@ class TestConsent(CloudCase):
             self.assertIn("press Sync Now", run.message)
 
     def test_demo_data_is_not_active(self):
-        demo = self.env.ref("cloud_storage.config_demo", False)
-        self.assertFalse(demo and demo.exists() and demo.is_active)
+        self.addCleanup(self._forget_demo)
+        path = "demo/cloud_storage_demo.xml"
+        convert_file(self.cr, "cloud_storage", path, {}, "init", kind="demo")
+        demo = self.env.ref("cloud_storage.config_demo")
+        self.assertFalse(demo.is_active or demo.started_on)
+        self.assertEqual(demo.get_active_config(), self.config)
+        demo.auth_id.write({"state": "authorized"})
+        self.run_cron()
+        self.assertNothingLeft()
+
+    def test_the_guided_start_goes_on_with_a_configuration_that_is_not_active(self):
+        self.config.is_active = False
+        setup = self.as_manager(self.env["cloud_storage.setup"])
+        setup.create({"step": "account", "auth_id": self.auth.id}).action_next()
+        self.assertTrue(self.config.is_active)
+        self.assertFalse(self.config.started_on)
+
+    def _forget_demo(self):
+        self.cr.rollback()
+        self.env["ir.model.data"].search(
+            [("module", "=", "cloud_storage"), ("name", "like", "%\\_demo")]
+        ).unlink()
+        self.cr.commit()
 
     # -- what starts -------------------------------------------------------------------
 

@@ -1,3 +1,5 @@
+from odoo.exceptions import ValidationError
+
 from .common_content import ContentCase
 from .mailbox import Mailbox
 
@@ -20,6 +22,28 @@ class TestMailAttachment(ContentCase):
         )
         self.addCleanup(self.drop_server, server.id)
         self.cr.commit()
+
+    def test_nobody_reads_mails_by_a_rule(self):
+        """A mail holds the link that resets a password: guessed letter by letter."""
+        manager = self.make_user("boss", "cloud_storage.group_cloud_storage_manager")
+        mail = self.env["mail.mail"].create(
+            {"subject": "Reset", "body_html": "token=abc", "email_to": "x@example.com"}
+        )
+        self.make_attachment(model="mail.mail", res_id=mail.id)
+        values = {
+            "config_id": self.config.id,
+            "model_name": "mail.mail",
+            "domain": "[('body_html', 'like', 'token=a')]",
+        }
+        rules = self.env["cloud_storage.model.config"]
+        with self.assertRaises(ValidationError):
+            rules.with_user(manager).create(values)
+        rules.create(values)
+        config = self.config.with_user(manager)
+        domain = config.action_view_pending()["domain"]
+        found = self.env["ir.attachment"].with_user(manager).search(domain)
+        self.assertNotIn("mail.mail", found.mapped("res_model"))
+        mail.unlink()
 
     def drop_server(self, server_id):
         """Forget the mail server."""
