@@ -47,6 +47,7 @@ from . import (
     test_selection,
     test_shell,
     test_slices,
+    test_time_travel,
     test_trash,
     test_uninstall,
     test_views_translations,
