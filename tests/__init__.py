@@ -55,6 +55,7 @@ from . import (
     test_selection,
     test_shell,
     test_slices,
+    test_time_travel,
     test_trash,
     test_uninstall,
     test_unused_files,
