@@ -86,7 +86,8 @@ BEGIN
             WHERE marked_file_id = file_id AND queued_at = now() at time zone 'UTC');
     END IF;
     RETURN NULL;
-END $$ LANGUAGE plpgsql;
+-- the queue is empty when the plan is made, and then grows by a row for each moved one
+END $$ LANGUAGE plpgsql SET enable_seqscan = off;
 DROP TRIGGER IF EXISTS cloud_storage_deleted ON ir_attachment;
 CREATE TRIGGER cloud_storage_deleted AFTER DELETE ON ir_attachment FOR EACH ROW
     WHEN (OLD.cloud_file_id IS NOT NULL OR OLD.cloud_reserved_id IS NOT NULL)
