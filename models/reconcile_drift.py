@@ -12,7 +12,7 @@ from ..drive.errors import (
     NotFoundError,
 )
 from .cloud_storage_restore_relink import MAX_INTEGER
-from .content_proof import DAMAGED, NO_CONTENT, PROVEN, is_complete, prove, row_size
+from .content_proof import DAMAGED, NO_CONTENT, PROVEN, prove, row_size
 from .drive_metadata import app_properties, drive_name
 from .transaction import retrying
 
@@ -327,9 +327,9 @@ class Mender:
         file, run = drift.file, self.run
         if file.get("trashed"):
             self._mend_trashed(drift)
-        if file.get("trashed") or not is_complete(file):
-            file = self.client.get(file["id"], fields=FILE_FIELDS)
-            self.env.cr.commit()
+        # a list may lag behind: what is linked is what the file is now
+        file = self.client.get(file["id"], fields=FILE_FIELDS)
+        self.env.cr.commit()
         found = retrying(
             self.env, lambda: self.service._relink_file(run.auth, file)
         )
