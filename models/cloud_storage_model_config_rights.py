@@ -1,7 +1,7 @@
 """Whose rights the filter of a model rule has: those of who wrote it, as of now.
 
-A filter is a search, and where its result shows, anywhere, it tells about the records that
-it looked at. So nobody gets to know by a rule what he may not read himself.
+A filter is a search, and where its result shows, anywhere, it tells about the records
+that it looked at. So nobody gets to know by a rule what he may not read himself.
 """
 import ast
 
@@ -47,7 +47,8 @@ class CloudStorageModelConfig(models.Model):
     def create(self, vals_list):
         for vals in vals_list:
             self._check_author_field(vals)
-        return super().create([dict({"domain_uid": self.env.uid}, **v) for v in vals_list])
+        author = {"domain_uid": self.env.uid}
+        return super().create([dict(author, **vals) for vals in vals_list])
 
     def write(self, vals):
         self._check_author_field(vals)
@@ -122,7 +123,8 @@ class CloudStorageModelConfig(models.Model):
         if self._reads_everything(user):
             return False
         model = self._model_for(user)
-        if _is_readable(model) and all(_is_readable_path(model, p) for p in self._paths()):
+        paths = self._paths()
+        if _is_readable(model) and all(_is_readable_path(model, p) for p in paths):
             return False
         return _(
             "%(user)s may not read all that the rule for %(model)s is about: the model,"

@@ -98,13 +98,11 @@ class TestAccessLog(ProxyCase):
     def test_a_refused_request_notes_nothing_of_the_file(self):
         """Who may not read a file learns nothing by the log, not even that it exists."""
         user = self.make_user("user", "cloud_storage.group_cloud_storage_user")
-        private = self.make_cloud_file(b"content", name="salary.txt", res_model="res.users")
-        local = self.make_attachment(b"here", name="here.txt", public=True)
-        self.cr.execute(
-            "UPDATE ir_attachment SET res_model = NULL, res_id = NULL, create_uid = 1"
-            " WHERE id = %s",
-            (private.id,),
+        secret = self.env["ir.config_parameter"].search([], limit=1)
+        private = self.make_cloud_file(
+            b"content", name="salary.txt", model=secret._name, res_id=secret.id
         )
+        local = self.make_attachment(b"here", name="here.txt", public=True)
         self.cr.commit()
         session = self.new_session(user)
         known = []

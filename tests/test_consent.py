@@ -76,7 +76,7 @@ class TestConsent(CloudCase):
         self.assertEqual(self.file.cloud_sync_status, "synced")
 
     def test_runs_that_nobody_agreed_to_send_nothing(self):
-        """Such as those of the comparison with Drive, which uploads again what is lost."""
+        """Such as those of the comparison with Drive, which sends again what is lost."""
         for sync_type, params in (
             ("single", {"ids": self.file.ids}),
             ("automatic", {}),
