@@ -47,6 +47,7 @@ CREATE OR REPLACE FUNCTION cloud_storage_queue_trash() RETURNS trigger AS $$
 DECLARE
     attachment integer := CASE TG_OP WHEN 'DELETE' THEN OLD.id ELSE NEW.id END;
     marked varchar[];
+    file_id varchar;
 BEGIN
     IF TG_ARGV[0] = 'moved' THEN
         -- going up or to another account, it has no file yet or is about to get another
@@ -76,15 +77,15 @@ BEGIN
         DELETE FROM cloud_storage_secret
         WHERE res_model = 'ir.attachment' AND res_id = OLD.id;
     END IF;
-    IF marked IS NOT NULL THEN
-        INSERT INTO cloud_storage_trash
-            (auth_id, attachment_id, marked_file_id, queued_at, attempts)
-        SELECT 0, attachment, file_id, now() at time zone 'UTC', 0
-        FROM unnest(marked) AS file_id
-        WHERE file_id IS NOT NULL AND NOT EXISTS (
+    -- one by one, for a join would read the whole queue each time
+    FOREACH file_id IN ARRAY COALESCE(marked, '{}') LOOP
+        CONTINUE WHEN file_id IS NULL OR EXISTS (
             SELECT 1 FROM cloud_storage_trash
             WHERE marked_file_id = file_id AND queued_at = now() at time zone 'UTC');
-    END IF;
+        INSERT INTO cloud_storage_trash
+            (auth_id, attachment_id, marked_file_id, queued_at, attempts)
+        VALUES (0, attachment, file_id, now() at time zone 'UTC', 0);
+    END LOOP;
     RETURN NULL;
 -- the queue is empty when the plan is made, and then grows by a row for each moved one
 END $$ LANGUAGE plpgsql SET enable_seqscan = off;
