@@ -64,16 +64,6 @@ def outdated(file, database_uuid, row):
     return change
 
 
-def is_same_content(file, row):
-    """Whether Drive holds what was put there.
-
-    :param dict file: metadata with ``size`` and ``md5Checksum``
-    :param row: object with ``cloud_size_bytes`` and ``cloud_md5``
-    """
-    size = int(file.get("size", -1))
-    return (size, file.get("md5Checksum")) == (int(row.cloud_size_bytes), row.cloud_md5)
-
-
 def properties_of(file):
     """The private properties of a file; what is not text is left out.
 

@@ -60,7 +60,7 @@ def kick_out(database):
     close_db(database)
     sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%s'"
-        " AND pid != pg_backend_pid()" % database
+        " AND usename = current_user AND pid != pg_backend_pid()" % database
     )
 
 
