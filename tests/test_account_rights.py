@@ -214,5 +214,3 @@ class TestReach(RightsCase):
         self.assertTrue(file.exists())
         self.assertEqual(names[self.manager], (1, []))
         self.assertEqual(names[self.settings], (2, ["private.txt"]))
-
-

@@ -170,7 +170,6 @@ class TestOtherClient(IdentityCase):
         with self.assertRaisesRegex(UserError, OTHER_CLIENT):
             self.draft.action_test_connection()
 
-
     def test_first_use_notes_the_client(self):
         """An account of the previous version: who writes now made the files."""
         self.authorized()
