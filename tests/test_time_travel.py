@@ -194,7 +194,7 @@ class TestDatabaseGoesBack(TimeTravelCase):
             self.assertEqual(file.cloud_sync_status, "error")
             self.assertIn("gone", file.cloud_error_message)
             with self.assertRaises(UserError):
-                file.raw
+                file.mapped("raw")
         self.assertRegex(self.messages(), "1 missing")
 
 
@@ -234,7 +234,8 @@ class TestFilestoreGoesBack(TimeTravelCase):
         self.assertEqual(set(kept + freed), set(self.contents))
 
     def test_filestore_is_gone(self):
-        self.synced(2), self.synced(2, free=False)
+        self.synced(2)
+        self.synced(2, free=False)
         for folder, _folders, names in os.walk(self.traveller.filestore):
             for name in names:
                 os.unlink(os.path.join(folder, name))
