@@ -180,7 +180,7 @@ class UploadLedger:
         if ids:
             self.env.cr.execute(
                 "UPDATE ir_attachment SET cloud_next_attempt = (now() at time zone 'UTC')"
-                " + interval '1 day' * least(power(2, cloud_attempts - %s), 30)"
+                " + interval '1 day' * least(power(2, least(cloud_attempts - %s, 10)), 30)"
                 " WHERE id IN %s AND cloud_attempts >= %s",
                 (PATIENT_RUNS, tuple(ids), PATIENT_RUNS),
             )

@@ -33,6 +33,7 @@ from . import (
     test_file_proxy_server,
     test_file_proxy_streams,
     test_filter_rights,
+    test_guards,
     test_identity,
     test_invariants,
     test_mail_attachment,
