@@ -103,6 +103,8 @@ class CloudStorageConfig(models.Model):
 
     def action_view_pending(self):
         """The files that the next sync moves."""
+        self.check_access_rights("read")
+        self.check_access_rule("read")
         # not their ids: what the filters of the rules find is the server's business
         return self._attachments_action(
             _("Pending"), [("cloud_pending_config_id", "=", self[:1].id)]

@@ -54,8 +54,6 @@ class UploadRun:
         """
         if not self.claims.is_selection:
             self.service._measure_for(self.config, self.box)
-        if self.run.sync_type == "automatic" and not self.run.last_id:
-            self._release_due()
         stop = StopSignal()
         self.client = self.auth._drive_client(
             write=True,
@@ -63,6 +61,8 @@ class UploadRun:
             should_stop=stop.check,
             sleep=stop.sleep,
         )
+        if self.run.sync_type == "automatic" and not self.run.last_id:
+            self._release_due()  # a copy of the database was refused right before
         self.pool = UploadPool(
             self.client, self.config.max_parallel_uploads, stop, self._note_session
         )

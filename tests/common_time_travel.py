@@ -215,6 +215,7 @@ class TimeTravelCase(CloudCase):
                 "auth_id": auth.id,
                 "requests_per_second": 1000,
                 "delete_local_after_sync": True,
+                "started_on": odoo.fields.Datetime.now(),
                 "model_config_ids": [(0, 0, {"model_name": "res.partner"})],
                 "file_type_ids": [(0, 0, {"extension": "txt"})],
             }

@@ -65,7 +65,8 @@ class TestFilterRights(CloudCase):
         ]
         for name in hidden:
             with self.assertRaisesRegex(ValidationError, "may not read"):
-                rules.create({"config_id": self.config.id, "model_name": name})
+                with self.cr.savepoint():
+                    rules.create({"config_id": self.config.id, "model_name": name})
             with self.assertRaisesRegex(ValidationError, "may not read"):
                 self.write_as(self.manager, model_name=name)
             self.rule.invalidate_cache()

@@ -303,9 +303,9 @@ class TestCostOfSelection(CloudCase):
         partner = self.env.ref("base.main_partner").id
         self.cr.execute(
             "INSERT INTO ir_attachment (name, type, res_model, res_id, file_size,"
-            " store_fname, cloud_sync_status) SELECT 'f' || i || '.txt', 'binary',"
+            " checksum, store_fname, cloud_sync_status) SELECT 'f' || i || '.txt', 'binary',"
             " CASE WHEN i %% 20 = 0 THEN 'res.partner' ELSE 'ir.ui.view' END, %s, 10,"
-            " 'aa/none', CASE i %% 6 WHEN 0 THEN 'synced' WHEN 1 THEN NULL ELSE 'local' END"
+            " md5(i::text), 'aa/none', CASE i %% 6 WHEN 0 THEN 'synced' WHEN 1 THEN NULL ELSE 'local' END"
             " FROM generate_series(1, 200000) AS i",
             (partner,),
         )
