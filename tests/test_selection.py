@@ -305,7 +305,8 @@ class TestCostOfSelection(CloudCase):
             "INSERT INTO ir_attachment (name, type, res_model, res_id, file_size,"
             " checksum, store_fname, cloud_sync_status) SELECT 'f' || i || '.txt', 'binary',"
             " CASE WHEN i %% 20 = 0 THEN 'res.partner' ELSE 'ir.ui.view' END, %s, 10,"
-            " md5(i::text), 'aa/none', CASE i %% 6 WHEN 0 THEN 'synced' WHEN 1 THEN NULL ELSE 'local' END"
+            " md5(i::text), 'aa/none',"
+            " CASE i %% 6 WHEN 0 THEN 'synced' WHEN 1 THEN NULL ELSE 'local' END"
             " FROM generate_series(1, 200000) AS i",
             (partner,),
         )
