@@ -160,6 +160,8 @@ class TimeTravelCase(CloudCase):
     """Files with known bytes in a traveller; nights pass; nothing may be lost."""
 
     def setUp(self):
+        if odoo.release.version_info < (15, 0):
+            self.skipTest("on Odoo 14 a second registry of a process computes no fields")
         super().setUp()
         if not _STARTED:  # a database that somebody looks at can not be copied
             self.cr.close()

@@ -36,7 +36,7 @@ class TestMailAttachment(ContentCase):
             "domain": "[('body_html', 'like', 'token=a')]",
         }
         rules = self.env["cloud_storage.model.config"]
-        with self.assertRaises(ValidationError):
+        with self.assertRaises(ValidationError), self.cr.savepoint():
             rules.with_user(manager).create(values)
         rules.create(values)
         config = self.config.with_user(manager)
