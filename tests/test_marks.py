@@ -1,5 +1,6 @@
 """Marks in Drive follow their attachment: a lost row is found again where it belongs."""
 import hashlib
+from unittest.mock import patch
 
 from odoo.tools import mute_logger
 
@@ -630,8 +631,7 @@ class TestMarksRobust(MarksCase):
                 records.env.cr.execute("SELECT 1/0")
             return real(records, row_id, file_id, clients)
 
-        self.patch(cls, "_follow", broken)
-        with mute_logger(TRASH, "odoo.sql_db"):
+        with patch.object(cls, "_follow", broken), mute_logger(TRASH, "odoo.sql_db"):
             self.assertEqual(self.process(), 1)
         self.assertMarked(good)
         self.assertEqual(self.queue().mapped("attempts"), [1])
