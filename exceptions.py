@@ -13,3 +13,15 @@ class CloudFileError(UserError):
         self.http_status = http_status
         # the web client shows errors whose class it does not know as crashes
         self.context = {"exception_class": "odoo.exceptions.UserError"}
+
+
+class LostSecretError(UserError):
+    """A secret of an account can not be decrypted any more."""
+
+
+class WrongDriveError(UserError):
+    """With these tokens the files of the account could not be seen any more."""
+
+
+class RunBusyError(UserError):
+    """Another process works on the run."""

@@ -8,6 +8,7 @@ from odoo.tools import config
 
 from ..drive import oauth
 from ..drive.errors import CredentialsFormatError
+from ..exceptions import LostSecretError
 from ..utils import vault
 from ..utils.constants import CALLBACK_PATH
 
@@ -34,14 +35,6 @@ SERVER_FIELDS = GRANT_FIELDS + DATABASE_FIELDS + (
 #: A change of these makes what Google granted so far void.
 IDENTITY_FIELDS = ("auth_type", "client_id", "scope", "delegated_user")
 TYPED_FIELDS = TYPED_SECRETS + ("service_account_file",)
-
-
-class LostSecretError(UserError):
-    """A secret of an account can not be decrypted any more."""
-
-
-class WrongDriveError(UserError):
-    """With these tokens the files of the account could not be seen any more."""
 
 
 class CloudStorageAuth(models.Model):

@@ -13,7 +13,7 @@ from odoo.http import request
 
 from ..drive import oauth
 from ..drive.errors import DriveError, InvalidGrantError, OAuthError, TransientError
-from .cloud_storage_auth import WrongDriveError
+from ..exceptions import WrongDriveError
 
 _logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from ..drive.errors import (
     TransientError,
 )
 from ..drive.retry import Retrier
-from .cloud_storage_auth import WrongDriveError
+from ..exceptions import WrongDriveError
 
 _logger = logging.getLogger(__name__)
 

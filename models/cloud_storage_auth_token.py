@@ -17,7 +17,7 @@ from ..drive.errors import (
     RedirectUriError,
     TransientError,
 )
-from .cloud_storage_auth import LostSecretError, WrongDriveError
+from ..exceptions import LostSecretError, WrongDriveError
 
 _logger = logging.getLogger(__name__)
 

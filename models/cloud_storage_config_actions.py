@@ -3,7 +3,7 @@
 from odoo import _, fields, models
 from odoo.tools import human_size
 
-from .cloud_storage_sync_run import TimeBox
+from ..engine.transaction import Deadline
 from .cloud_storage_sync_service import BUTTON_SECONDS, DEFAULT_LIMIT
 
 
@@ -22,7 +22,7 @@ class CloudStorageConfig(models.Model):
         service = self.env["cloud_storage.sync.service"].sudo()
         self._mark_started()
         run = service._create_run(service._config(self.id), "manual", DEFAULT_LIMIT)
-        service._work(run, TimeBox(BUTTON_SECONDS))
+        service._work(run, Deadline(BUTTON_SECONDS))
         if run.state == "queued":
             return run.action_open()
         return self._notification(

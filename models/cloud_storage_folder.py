@@ -4,8 +4,8 @@ from odoo import fields, models
 
 from ..drive.errors import ForbiddenError, NotFoundError
 from ..drive.query import FOLDER_TYPE
+from ..engine.transaction import FOLDER_LOCK
 from ..utils.filenames import drive_file_name
-from .locks import FOLDER_LOCK
 
 #: Drive allows 500,000 items in a folder; a little less, for files in flight.
 MAX_ITEMS = 490000

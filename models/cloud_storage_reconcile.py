@@ -6,10 +6,9 @@ from functools import partial
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
-from .cloud_storage_sync_run import TimeBox
+from ..engine.transaction import Deadline, retrying
 from .invariants import RULES, mend_rows
 from .reconcile_run import ReconcileRun
-from .transaction import retrying
 
 _logger = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ class CloudStorageSyncService(models.AbstractModel):
         report["fixed"] = self._fix_links(limit)
         if self.env["cloud_storage.auth"]._is_disabled():
             return report
-        box = TimeBox(self._slice_seconds())
+        box = Deadline(self._slice_seconds())
         rows_left = bool(limit) and report["fixed"] >= limit
         for auth in self._live_accounts():
             left = max(0, limit - report["fixed"]) if limit else None

@@ -8,10 +8,9 @@ from ..drive.client import FILE_FIELDS
 from ..drive.compare import SAME, compare, size_of
 from ..drive.errors import DriveError
 from ..drive.query import with_app_property
+from ..engine.transaction import retrying, share_installation
 from .content_proof import is_complete, judge
 from .drive_metadata import DATABASE, attachment_id, properties_of, record_of
-from .locks import hold_shared
-from .transaction import retrying
 
 MAX_INTEGER = 2**31 - 1  # of PostgreSQL, the largest size a row of Odoo can tell
 #: Parameter that keeps reconcile from trashing what a restored database does not know.
@@ -200,7 +199,7 @@ class CloudStorageSyncService(models.AbstractModel):
         :param dict file: metadata, its sha1 and size included
         :raises UserError: the addon is being uninstalled
         """
-        if not hold_shared(self.env.cr):
+        if not share_installation(self.env.cr):
             raise UserError(_("Cloud Storage is being uninstalled: nothing is linked."))
         attachment.flush()
         size = size_of(file)
@@ -239,7 +238,7 @@ class CloudStorageSyncService(models.AbstractModel):
             lambda a: int(a.cloud_size_bytes) and not self._is_readable(a)
         )
         stale = lost.filtered(lambda a: a.store_fname or a.type != "url")
-        if stale and hold_shared(self.env.cr):
+        if stale and share_installation(self.env.cr):
             self.env.cr.execute(
                 "UPDATE ir_attachment SET store_fname = NULL, type = 'url',"
                 " url = '/cloud_storage/file/' || id WHERE id IN %s",

@@ -8,7 +8,8 @@ from odoo import SUPERUSER_ID, api, models
 from odoo.http import request
 from odoo.tools import config as odoo_config
 
-from .cloud_storage_sync_run import RunBusyError, TimeBox
+from ..engine.transaction import Deadline
+from ..exceptions import RunBusyError
 
 LONGEST_SLICE = 10 * 60  # seconds a cron or job works before it makes room for others
 CHANNEL = "root.cloud_storage"
@@ -56,7 +57,7 @@ class CloudStorageSyncRun(models.Model):
             return None
         service = self.env["cloud_storage.sync.service"]
         try:
-            service._run_slice(run, TimeBox(service._slice_seconds()))
+            service._run_slice(run, Deadline(service._slice_seconds()))
         except RunBusyError as err:
             self._postpone_job(err)
         return run.progress_text

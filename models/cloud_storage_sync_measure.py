@@ -10,9 +10,9 @@ from psycopg2 import DataError
 
 from odoo import _, api, models
 
+from ..engine.transaction import retrying
 from ..utils.digests import size_and_digests
 from .row_conditions import UNMEASURED, WAITING
-from .transaction import retrying
 from .upload_source import open_column
 
 _logger = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """What processes that died left behind."""
 from odoo import _, api, models
 
-from .transaction import retrying
+from ..engine.transaction import retrying
 
 
 class CloudStorageSyncService(models.AbstractModel):

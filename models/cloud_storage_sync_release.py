@@ -10,8 +10,8 @@ from odoo.exceptions import UserError
 
 from ..drive.compare import SAME, compare
 from ..drive.errors import DriveError
+from ..engine.transaction import share_installation
 from ..utils.digests import size_and_digests
-from .locks import hold_shared
 from .row_conditions import HERE
 from .upload_source import open_column
 
@@ -179,7 +179,7 @@ class CloudStorageSyncService(models.AbstractModel):
 
         :return: bytes that the filestore really gets back
         """
-        if not hold_shared(self.env.cr):
+        if not share_installation(self.env.cr):
             return 0  # the addon is about to leave, and counted what is only in Drive
         released = execute_values(
             self.env.cr._obj,

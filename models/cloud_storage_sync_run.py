@@ -2,24 +2,19 @@ import contextlib
 import functools
 import json
 import logging
-import time
 
 from odoo import _, api, fields, models
-from odoo.exceptions import UserError
 from odoo.tools import human_size
 
-from . import locks
+from ..engine import transaction
+from ..engine.transaction import INSTALLED_LOCK, LIVE_LOCK
+from ..exceptions import RunBusyError
 from .cloud_storage_sync_log import SYNC_TYPES
-from .locks import INSTALLED_LOCK, LIVE_LOCK
 
 _logger = logging.getLogger(__name__)
 
 UNFINISHED = ("queued", "running")
 RESUMABLE = ("stopped", "failed")
-
-
-class RunBusyError(UserError):
-    """Another process works on the run."""
 
 
 class CloudStorageSyncRun(models.Model):
@@ -154,7 +149,7 @@ class CloudStorageSyncRun(models.Model):
         self.ensure_one()
         with contextlib.ExitStack() as stack:
             cr = stack.enter_context(contextlib.closing(self.env.registry.cursor()))
-            hold = functools.partial(locks.held, cr)
+            hold = functools.partial(transaction.session_lock, cr)
             if not stack.enter_context(hold(INSTALLED_LOCK, shared=True)):
                 raise RunBusyError(
                     _("Cloud Storage is just being uninstalled: nothing is moved now.")
@@ -166,12 +161,12 @@ class CloudStorageSyncRun(models.Model):
     def _is_alive(self):
         """Whether a process works on this run."""
         self.ensure_one()
-        return locks.is_held(self.env.cr, LIVE_LOCK, self.id)
+        return transaction.is_locked(self.env.cr, LIVE_LOCK, self.id)
 
     @api.model
     def _alive_runs(self):
         """The runs that processes work on, in a snapshot of this transaction."""
-        return self.browse(locks.keys_held(self.env.cr, LIVE_LOCK)).exists()
+        return self.browse(transaction.locked_keys(self.env.cr, LIVE_LOCK)).exists()
 
     def _is_queued(self):
         """Whether it still waits, in a snapshot of now."""
@@ -232,7 +227,7 @@ class CloudStorageSyncRun(models.Model):
         The latter is not written down: whoever uninstalls may be refused, then the run
         goes on (see :meth:`_finish_stopped`).
         """
-        return self._is_stop_pressed() or not locks.hold_shared(self.env.cr)
+        return self._is_stop_pressed() or not transaction.share_installation(self.env.cr)
 
     def _is_stop_pressed(self):
         self.env.cr.execute(
@@ -259,15 +254,3 @@ class CloudStorageSyncRun(models.Model):
             return 0.0
         end = self.end_time or fields.Datetime.now()
         return (end - self.start_time).total_seconds()
-
-
-class TimeBox:
-    """A deadline in monotonic seconds; None means none."""
-
-    def __init__(self, seconds=None):
-        self._end = None if seconds is None else time.monotonic() + seconds
-
-    @property
-    def over(self):
-        """Whether the time is up."""
-        return self._end is not None and time.monotonic() >= self._end

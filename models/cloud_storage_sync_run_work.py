@@ -3,7 +3,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .cloud_storage_sync_run import RunBusyError, TimeBox
+from ..engine.transaction import Deadline
+from ..exceptions import RunBusyError
 from .cloud_storage_sync_service import BUTTON_SECONDS
 
 
@@ -37,7 +38,7 @@ class CloudStorageSyncRun(models.Model):
         before = run._counts()
         try:
             self.env["cloud_storage.sync.service"].sudo()._work(
-                run, TimeBox(BUTTON_SECONDS)
+                run, Deadline(BUTTON_SECONDS)
             )
         except RunBusyError:
             return True

@@ -4,7 +4,8 @@ import contextlib
 from odoo import SUPERUSER_ID, _, api, models
 from odoo.exceptions import UserError
 
-from .cloud_storage_sync_run import RunBusyError, TimeBox
+from ..engine.transaction import Deadline
+from ..exceptions import RunBusyError
 
 BUTTON_SECONDS = 15  # how long a button works before the rest goes to the background
 DEFAULT_LIMIT = 500
@@ -39,7 +40,7 @@ class CloudStorageSyncService(models.AbstractModel):
             return none._summary(remaining=self._count_candidates(config))
         config._mark_started()
         run = self._create_run(config, "manual", limit or 0)
-        self._work(run, TimeBox(self._request_seconds()))
+        self._work(run, Deadline(self._request_seconds()))
         return run._summary(remaining=self._count_candidates(config))
 
     @api.model
@@ -55,7 +56,7 @@ class CloudStorageSyncService(models.AbstractModel):
         """
         self._check_manager()
         self = self.sudo()  # folders and the like are nobody's
-        box = TimeBox(self._slice_seconds())
+        box = Deadline(self._slice_seconds())
         self.env["cloud_storage.trash"]._process(box)
         configs = self._due_configs()
         runs = self._waiting_runs()
@@ -141,7 +142,7 @@ class CloudStorageSyncService(models.AbstractModel):
             run = self._create_run(
                 config, "single", ids=sorted(ids), chosen_for=config.auth_id.id
             )
-            self._work(run, TimeBox(self._request_seconds()))
+            self._work(run, Deadline(self._request_seconds()))
         attachments.invalidate_cache()
         return attachments.filtered(lambda a: a.cloud_sync_status == "synced")
 

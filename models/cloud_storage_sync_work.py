@@ -13,8 +13,8 @@ from ..drive.errors import (
     StoppedError,
     StorageFullError,
 )
-from .cloud_storage_sync_run import RunBusyError
-from .transaction import retrying
+from ..engine.transaction import retrying
+from ..exceptions import RunBusyError
 from .upload_run import UploadRun
 
 _logger = logging.getLogger(__name__)

@@ -8,9 +8,8 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
+from ..engine.transaction import CONCURRENCY_ERRORS, QUEUE_LOCK
 from .drive_metadata import is_neighbours, outdated
-from .locks import QUEUE_LOCK
-from .transaction import CONCURRENCY_ERRORS
 
 _logger = logging.getLogger(__name__)
 
@@ -95,7 +94,7 @@ class CloudStorageTrash(models.Model):
         nothing while another process is at it, who could write an older state over a newer
         one.
 
-        :param TimeBox box: a deadline, none by default
+        :param Deadline box: a deadline, none by default
         :return: how many Drive files were changed
         """
         if self.env["cloud_storage.auth"]._is_disabled():

@@ -7,7 +7,7 @@ from odoo import SUPERUSER_ID
 from odoo.exceptions import UserError
 
 from ..drive.errors import DriveError, StoppedError
-from .transaction import retrying
+from ..engine.transaction import retrying
 
 _logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import os
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import AccessError
 
+from ..engine.transaction import share_installation
 from ..utils.constants import PROXY_PATH
-from .locks import hold_shared
 
 #: Fields by which people of Cloud Storage may group, and that they may sum up.
 GROUPABLE_FIELDS = [
@@ -258,7 +258,7 @@ class IrAttachment(models.Model):
             if not attachment.cloud_file_id or not attachment._has_local_bytes():
                 continue
             as_link = not attachment.cloud_keep_local and attachment._serve_from_cloud()
-            as_link = as_link and hold_shared(self.env.cr)  # the addon stays
+            as_link = as_link and share_installation(self.env.cr)  # the addon stays
             attachment.write(
                 {
                     "type": "url" if as_link else "binary",

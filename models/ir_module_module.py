@@ -1,7 +1,7 @@
 from odoo import _, models
 from odoo.exceptions import RedirectWarning
 
-from . import uninstall
+from ..engine import uninstall
 
 ADDON = "cloud_storage"
 

@@ -14,10 +14,10 @@ from ..drive.errors import (
 )
 from ..drive.source import Source
 from ..drive.upload import upload, verify
+from ..engine.transaction import retrying
 from .cloud_storage_folder import ROOT_NAME, FolderBook
 from .drive_metadata import OURS, app_properties, drive_name
 from .file_run import AttachmentRun
-from .transaction import retrying
 
 _logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from ..drive.client import LIST_FIELDS
 from ..drive.compare import OTHER, SAME, UNKNOWN, size_of
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
 from ..drive.query import with_app_property
+from ..engine.transaction import retrying
 from .content_proof import is_complete, judge, row_size
 from .drive_metadata import (
     DATABASE,
@@ -20,7 +21,6 @@ from .drive_metadata import (
     is_neighbours,
     properties_of,
 )
-from .transaction import retrying
 
 _logger = logging.getLogger(__name__)
 

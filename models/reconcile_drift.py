@@ -11,10 +11,10 @@ from ..drive.errors import (
     InvalidRequestError,
     NotFoundError,
 )
+from ..engine.transaction import retrying
 from .cloud_storage_restore_relink import MAX_INTEGER
 from .content_proof import DAMAGED, NO_CONTENT, PROVEN, prove, row_size
 from .drive_metadata import app_properties, drive_name
-from .transaction import retrying
 
 _logger = logging.getLogger(__name__)
 

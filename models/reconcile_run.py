@@ -7,13 +7,12 @@ from datetime import timedelta
 from odoo import _, fields
 
 from ..drive.errors import DriveError
+from ..engine.transaction import Deadline, retrying
 from .cloud_storage_restore_relink import RELINK_NEEDED
-from .cloud_storage_sync_run import TimeBox
 from .file_run import FileRun
 from .reconcile_compare import PAGE, Comparison, Drift, select_rows
 from .reconcile_drift import Mender
 from .reconcile_folders import AccountFolders
-from .transaction import retrying
 
 _logger = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ class ReconcileRun(FileRun):
         drifts = self.comparison.drifts()
         self._notice_lost_rows(self.comparison.highest_mark())
         if self.box.over:
-            self.box = TimeBox(HEADROOM)  # else it would never get beyond comparing
+            self.box = Deadline(HEADROOM)  # else it would never get beyond comparing
         try:
             self._mend_all(drifts)
         except DriveError as err:

@@ -1,9 +1,9 @@
 """Bringing files back: those of attachments, and those of a folder in Drive."""
 from ..drive.client import FILE_FIELDS
 from ..drive.query import FOLDER_TYPE, children_of
+from ..engine.transaction import retrying
 from .drive_metadata import DATABASE
 from .file_run import AttachmentRun, FileRun
-from .transaction import retrying
 
 
 class RestoreRun(AttachmentRun):

@@ -9,10 +9,9 @@ from collections import namedtuple
 from psycopg2.extras import execute_values
 
 from ..drive.source import MULTIPART_LIMIT
+from ..engine.transaction import CLAIM_LOCK, retrying
 from .cloud_storage_sync_rules import WAITING_DOMAIN
-from .locks import CLAIM_LOCK
 from .row_conditions import HERE, SENDABLE, WAITING
-from .transaction import retrying
 
 ID_RESERVE = 500  # Drive ids asked for at once, at most
 ROW_COLUMNS = (

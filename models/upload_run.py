@@ -9,9 +9,9 @@ from collections import deque
 from ..drive.batch import StopSignal, Task, UploadPool
 from ..drive.errors import DriveError, NotFoundError, StoppedError
 from ..drive.source import MULTIPART_LIMIT
+from ..engine.transaction import retrying
 from .cloud_storage_folder import FolderBook
 from .drive_metadata import app_properties, drive_name
-from .transaction import retrying
 from .upload_claims import ID_RESERVE, Claims
 from .upload_ledger import UploadLedger
 from .upload_source import opener

@@ -8,7 +8,7 @@ from PIL import Image
 
 from odoo.tools import config, mute_logger
 
-from ..models.transaction import retrying
+from ..engine.transaction import retrying
 from .common import CloudCase
 
 TIMEOUT = 120  # seconds

@@ -7,8 +7,7 @@ from contextlib import closing
 
 from odoo import SUPERUSER_ID, api
 
-from ..models.cloud_storage_sync_run import TimeBox
-from ..models.transaction import retrying
+from ..engine.transaction import Deadline, retrying
 from ..odoo_bridge import environments
 from .odoo_process import OdooShell
 from .test_restore import RestoreCase
@@ -85,7 +84,7 @@ class TestConcurrency(RestoreCase):
         ids = dice.sample(sorted(self.expected), 20)
         config = env["cloud_storage.config"].browse(self.config.id)
         run = service._create_run(config, "restore", ids=ids)
-        service._run_slice(run, TimeBox())
+        service._run_slice(run, Deadline())
         retrying(env, lambda: self.unpin(env, ids))
 
     def unpin(self, env, ids):

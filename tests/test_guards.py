@@ -5,7 +5,7 @@ import uuid
 from contextlib import closing
 from unittest.mock import patch
 
-from ..models.locks import CLAIM_LOCK
+from ..engine.transaction import CLAIM_LOCK
 from .test_identity import IdentityCase
 
 SLOW_MS = 1500  # that an upload takes, so that something can happen meanwhile

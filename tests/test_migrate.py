@@ -2,7 +2,7 @@ from unittest.mock import patch
 
 from odoo.exceptions import UserError
 
-from ..models.cloud_storage_sync_run import TimeBox
+from ..engine.transaction import Deadline
 from ..models.migrate_run import MigrateRun
 from ..models.upload_ledger import UploadLedger
 from .test_restore import RestoreCase
@@ -211,7 +211,7 @@ class TestMigrate(RestoreCase):
             wizard.action_confirm()
             run = env["cloud_storage.sync.run"].search([("state", "=", "queued")])
             with run._alive():
-                env["cloud_storage.sync.service"]._worker(run, TimeBox()).work()
+                env["cloud_storage.sync.service"]._worker(run, Deadline()).work()
             env.cr.commit()
 
     def test_same_account_refused(self):

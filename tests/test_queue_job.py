@@ -4,8 +4,8 @@ import time
 import unittest
 from unittest.mock import patch
 
+from ..engine.transaction import LIVE_LOCK
 from ..models import cloud_storage_config_actions as buttons
-from ..models.cloud_storage_sync_run import LIVE_LOCK
 from . import common_server
 from .test_restore import RestoreCase
 

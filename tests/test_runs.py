@@ -5,9 +5,8 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError, UserError
 
 from ..drive import source
+from ..engine.transaction import LIVE_LOCK, Deadline, retrying
 from ..models import cloud_storage_sync_background as background
-from ..models.cloud_storage_sync_run import LIVE_LOCK, TimeBox
-from ..models.transaction import retrying
 from .common import CloudCase
 from .mailbox import Mailbox
 
@@ -236,7 +235,7 @@ class TestProgress(RunCase):
         run.action_stop()
         self.assertEqual(run.state, "stopped")
         self.make_attachments(1)
-        self.service._run_slice(run, TimeBox(None))
+        self.service._run_slice(run, Deadline(None))
         self.assertFalse(self.drive_files())
 
     def test_button_goes_on_in_the_background(self):

@@ -1,7 +1,7 @@
 import os
 from unittest.mock import patch
 
-from ..models.cloud_storage_sync_run import TimeBox
+from ..engine.transaction import Deadline
 from .common import CloudCase
 
 MB = 1024 * 1024
@@ -39,7 +39,7 @@ class TestTurns(CloudCase):
         cron = self.env.ref("cloud_storage.cron_automatic_sync")
         triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
         run = self.service._create_run(self.config, "manual")
-        self.service._work(run, TimeBox(0))
+        self.service._work(run, Deadline(0))
         self.fresh()
         self.assertEqual(run.state, "queued")
         woken = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
@@ -55,7 +55,7 @@ class TestTurns(CloudCase):
         run = self.automatic_sync(60)[0]
         ended = run.end_time
         self.make_attachments(1)
-        self.service._run_slice(run, TimeBox())
+        self.service._run_slice(run, Deadline())
         self.fresh()
         self.assertEqual((run.state, run.end_time), ("done", ended))
         self.assertEqual(run.total_processed, 1)
@@ -109,15 +109,15 @@ class TestSlices(CloudCase):
     def test_failed_file_of_a_selection_is_tried_once_per_run(self):
         ids = (self.large | self.broken | self.good).ids
         run = self.service._create_run(self.config, "single", ids=ids)
-        self.first_slice(lambda: self.service._run_slice(run, TimeBox(0.7)))
-        self.service._run_slice(run, TimeBox())
+        self.first_slice(lambda: self.service._run_slice(run, Deadline(0.7)))
+        self.service._run_slice(run, Deadline())
         self.assertTriedOnce(run)
 
     def test_resumed_run_tries_again(self):
         run = self.service._create_run(self.config, "single", ids=self.broken.ids)
-        self.service._run_slice(run, TimeBox())
+        self.service._run_slice(run, Deadline())
         run.write({"state": "failed"})  # as if something had ended it early
         run.action_resume()
-        self.service._run_slice(run, TimeBox())
+        self.service._run_slice(run, Deadline())
         self.fresh()
         self.assertEqual(set(self.broken.mapped("cloud_attempts")), {2})

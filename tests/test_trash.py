@@ -3,7 +3,7 @@ from datetime import timedelta
 from odoo import fields
 from odoo.exceptions import UserError
 
-from ..models.cloud_storage_sync_run import TimeBox
+from ..engine.transaction import Deadline
 from .common_content import ContentCase
 
 
@@ -89,7 +89,7 @@ class TestTrash(ContentCase):
         self.sync()
         files.unlink()
         self.cr.commit()
-        self.assertEqual(self.env["cloud_storage.trash"]._process(TimeBox(0)), 0)
+        self.assertEqual(self.env["cloud_storage.trash"]._process(Deadline(0)), 0)
         self.assertEqual(len(self.queue()), 5)
         self.assertEqual(self.process(), 5)
 

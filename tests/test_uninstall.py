@@ -6,9 +6,9 @@ from unittest.mock import patch
 from odoo.exceptions import AccessDenied, RedirectWarning, UserError
 from odoo.tools import config
 
+from ..engine import transaction, uninstall
+from ..exceptions import RunBusyError
 from ..hooks import uninstall_hook
-from ..models import locks, uninstall
-from ..models.cloud_storage_sync_run import RunBusyError
 from ..utils.cache_layout import CacheLayout
 from .odoo_process import OdooShell, database_copy, run_shell, sql
 from .test_restore import RestoreCase
@@ -201,7 +201,7 @@ class TestUninstallAlone(RestoreCase):
 
     def is_free(self):
         with self.other_transaction() as env:
-            return locks.hold_shared(env.cr)
+            return transaction.share_installation(env.cr)
 
     # -- what is counted -----------------------------------------------------------------
 
@@ -320,9 +320,10 @@ class TestUninstallAlone(RestoreCase):
             uninstall_hook(self.cr, self.registry)
         self.assertTrue(self.is_free())
 
-    def is_one_freed(self):
+    def is_one_freed(self, files):
         with self.other_transaction() as env:
-            return bool(env["ir.attachment"].search([("url", "like", "cloud_storage")]))
+            own = [("id", "in", files.ids), ("type", "=", "url")]
+            return bool(env["ir.attachment"].search(own))
 
     def test_run_pauses_and_goes_on(self):
         """A run at work makes room; refused, it goes on where it stood."""
@@ -332,7 +333,7 @@ class TestUninstallAlone(RestoreCase):
         self.emulator.latency(30)
         self.addCleanup(self.emulator.latency, 0)
         with self.in_thread(self.sync_elsewhere):
-            self.wait_for(self.is_one_freed)
+            self.wait_for(lambda: self.is_one_freed(files))
             self.begin()
             started = time.monotonic()
             with self.assertRaisesRegex(UserError, "Restore all"):
@@ -368,13 +369,13 @@ class TestUninstallAlone(RestoreCase):
     def test_release_keeps_it_waiting(self):
         """A transaction that drops bytes is waited for."""
         with self.other_transaction() as env:
-            self.assertTrue(locks.hold_shared(env.cr))
+            self.assertTrue(transaction.share_installation(env.cr))
             with patch.object(uninstall, "PAUSE_SECONDS", 1):
                 with self.assertRaisesRegex(UserError, "Another process"):
                     uninstall_hook(self.cr, self.registry)
             env.cr.commit()
             uninstall_hook(self.cr, self.registry)
-            self.assertFalse(locks.hold_shared(env.cr))
+            self.assertFalse(transaction.share_installation(env.cr))
         self.cr.rollback()
 
     def test_rows_that_others_change(self):

@@ -18,7 +18,7 @@ from odoo.tools import config, human_size
 
 from ..odoo_bridge import fresh_environment
 from ..utils.digests import size_and_digests
-from . import locks
+from . import transaction
 from .transaction import CONCURRENCY_ERRORS
 
 _logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def alone(cr):
     :raises UserError: somebody is still at work after a while
     """
     with cr.savepoint(flush=False):
-        if not locks.hold_alone(cr, PAUSE_SECONDS):
+        if not transaction.lock_installation(cr, PAUSE_SECONDS):
             raise UserError(_busy_words(cr))
         yield
 
@@ -151,7 +151,7 @@ def _in_new_transaction(cr, func):
     for attempt in range(TRIES):
         try:
             with registry(cr.dbname).cursor() as fresh:
-                locks.set_timeout(fresh, ROW_SECONDS)
+                transaction.set_lock_timeout(fresh, ROW_SECONDS)
                 return func(fresh)
         except OperationalError as err:
             if err.pgcode not in CONCURRENCY_ERRORS:

@@ -1,0 +1,1 @@
+"""What happens to bytes: takes ``env``, defines no model."""
