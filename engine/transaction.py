@@ -3,6 +3,7 @@
 A lock has two keys: its number below, and what it is about (0 where there is one for the
 whole database). Nobody may wait for one while Google is asked.
 """
+
 import contextlib
 import random
 import time

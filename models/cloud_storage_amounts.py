@@ -3,7 +3,8 @@
 from odoo import _, api, models
 from odoo.tools import human_size
 
-from .row_conditions import HERE
+from ..engine.attachments import HERE
+from ..engine.rules import coverage
 
 
 class CloudStorageMixin(models.AbstractModel):
@@ -55,7 +56,7 @@ class CloudStorageConfig(models.Model):
 
     def _due_words(self):
         """Which local copies go with the next automatic sync."""
-        where, params = self.env["cloud_storage.sync.service"]._coverage(self)
+        where, params = coverage(self)
         self.env.cr.execute(
             "SELECT count(*), COALESCE(sum(file_size), 0) FROM ir_attachment"
             " WHERE cloud_sync_status = 'synced' AND cloud_auth_id = %%s"

@@ -3,6 +3,7 @@ from odoo.exceptions import UserError, ValidationError
 
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
 from ..drive.query import FOLDER_TYPE
+from ..engine import candidates
 
 #: Models offered to begin with, where they are installed.
 DEFAULT_MODELS = [
@@ -134,9 +135,8 @@ class CloudStorageConfig(models.Model):
     ]
 
     def _compute_counts(self):
-        service = self.env["cloud_storage.sync.service"].sudo()
         for config in self:
-            counts = service._count_states(config, self._reader())
+            counts = candidates.count_states(config.sudo(), self._reader())
             config.pending_count = counts["pending"]
             config.synced_count = counts["synced"]
             config.error_count = counts["errors"]

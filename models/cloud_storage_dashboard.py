@@ -6,7 +6,8 @@ from datetime import timedelta
 from odoo import _, api, fields, models
 from odoo.tools.misc import format_date
 
-from .cloud_storage_sync_run import UNFINISHED
+from ..engine import candidates
+from .sync.run import UNFINISHED
 
 TREND_DAYS = 30
 MOST_CAUSES = 10
@@ -66,14 +67,13 @@ class CloudStorageDashboard(models.Model):
             " WHERE cloud_auth_id IS NOT NULL AND cloud_sync_status = 'synced'"
         )
         freed = self._row("SELECT sum(bytes_freed) FROM cloud_storage_sync_run")[0]
-        service = self.env["cloud_storage.sync.service"].sudo()
         configs = self.env["cloud_storage.config"].sudo()
         configs = configs.search([("is_active", "=", True)])
         causes = self.env["cloud_storage.cause"].search([])
         self.synced_files, self.synced_bytes = synced, size
         self.freed_bytes = freed
         reader = self._reader()
-        self.pending_files = sum(service._count_candidates(c, reader) for c in configs)
+        self.pending_files = sum(candidates.count_waiting(c, reader) for c in configs)
         self.error_files = sum(causes.mapped("files"))
 
     def _compute_reads(self):

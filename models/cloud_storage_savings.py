@@ -3,6 +3,8 @@
 from odoo import _, api, fields, models
 from odoo.tools import human_size
 
+from ..engine import candidates
+
 #: Every attachment with the number of the first clause that it fails; NULL: it goes.
 JUDGED = """
     WITH failing AS (
@@ -203,8 +205,8 @@ class CloudStorageSavings(models.TransientModel):
         self.ensure_one()
         self._check_manager()
         config = self.config_id
-        service = self.env["cloud_storage.sync.service"].sudo()
-        if not config.started_on and service._count_candidates(config) > self.files:
+        waiting = candidates.count_waiting(config.sudo())
+        if not config.started_on and waiting > self.files:
             return config.action_ask_sync()
         return config.action_start_sync()
 
