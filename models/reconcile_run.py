@@ -77,9 +77,7 @@ class ReconcileRun(FileJob):
         """
         if self.params.get("fix_rows"):
             self.fixed += self.service._fix_links()
-        self.limits.is_strict = (
-            False  # a list that ends early would begin anew each time
-        )
+        self.limits.overtime = None  # a list that ends early would begin anew
         self.drive = self.client(self.auth, write=True, tries=TRIES)
         self.folders = AccountFolders(self.auth, self.drive)
         self.comparison = Comparison(self)

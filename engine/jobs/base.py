@@ -37,15 +37,15 @@ class Limits(StopSignal):
         self._deadline = deadline
         self._lock = threading.Lock()
         self._next_look = 0.0
-        #: Whether the deadline counts in the middle of an item. The first of a slice may
-        #: take longer, or a large file would begin anew in each.
-        self.is_strict = True
+        #: Seconds that may be worked after the deadline, None: as long as it takes. What
+        #: gets a slice anywhere has to be possible in each, or it would begin anew forever.
+        self.overtime = 0
 
     def check(self):
         """:raises StoppedError: it is time to end; OutOfTimeError: until the next slice"""
         self._look()
         super().check()
-        if self.is_strict and self._deadline.over:
+        if self.overtime is not None and self._deadline.is_over_by(self.overtime):
             raise OutOfTimeError("out of time")
 
     def sleep(self, seconds):
@@ -188,14 +188,14 @@ class FileJob(Job):
 
     def work(self):
         """Run to the end of this slice."""
-        self.limits.is_strict = False
+        self.limits.overtime = None  # a large file is read in one go
         for item in self.items():
             if self.must_pause():
                 return
             self._try(item)
             if self.is_ending:
                 return
-            self.limits.is_strict = True
+            self.limits.overtime = 0
 
     def _try(self, item):
         started, error, done = time.monotonic(), None, None

@@ -23,6 +23,7 @@ from .duplicates import Duplicates, content_of
 from .results import Results
 
 CLAIM_PER_WORKER = 8  # rows claimed ahead, per upload thread
+SETUP_SECONDS = 10  # that folders and the first files may take after the deadline
 RELEASE_TRIES = 4  # per request: an outage shall end it soon
 FLUSH_SECONDS = (
     0.5  # how often results are written down and the stop button is looked at
@@ -53,6 +54,7 @@ class UploadJob(Job):
         """
         if not self.claims.is_selection:
             measure_for(self.config, self.deadline)
+        self.limits.overtime = SETUP_SECONDS
         rate = self.config.requests_per_second
         self.drive = self.client(self.auth, write=True, rate=rate)
         if self.run.sync_type == "automatic" and not self.run.last_id:
@@ -88,6 +90,7 @@ class UploadJob(Job):
 
     def _look(self):
         """Is the time over, did somebody press stop?"""
+        self.limits.overtime = 0
         if not self.is_ending:
             self.must_pause()
 
