@@ -1,151 +1,78 @@
-"""Many uploads at once, in threads that know nothing but paths and results."""
-import logging
-import queue
-import threading
-import time
-from collections import namedtuple
-from concurrent.futures import ThreadPoolExecutor
-
+"""Many questions in one request ("Send batch requests" of the Drive guide)."""
 from .errors import (
-    ChecksumError,
     DriveError,
+    InvalidRequestError,
     NotFoundError,
-    StoppedError,
-    UnverifiedError,
+    TransientError,
+    from_response,
 )
-from .source import Source
-from .upload import upload, verify
 
-_logger = logging.getLogger(__name__)
-
-LINGER = 0.1  # seconds
-
-#: One file to upload. ``body`` has the reserved ``id``; ``open_file`` opens its bytes;
-#: ``duplicate_id`` is a Drive file that should hold the same content already.
-Task = namedtuple("Task", "key body open_file size mimetype sha1 session_uri duplicate_id")
-#: What became of it: ``metadata``, ``sha1`` and ``md5``, or ``error`` (a DriveError).
-Outcome = namedtuple("Outcome", "task metadata sha1 md5 error duration")
+GET_BATCH = 100  # most calls in one batch request
 
 
-class StopSignal:
-    """Tells threads to stop, also those that wait."""
+class BatchGet:
+    """Asks for the metadata of some files at once.
 
-    def __init__(self):
-        self._event = threading.Event()
-
-    def set(self):
-        """Make everybody stop soon."""
-        self._event.set()
-
-    def check(self):
-        """:raises StoppedError: after :meth:`set`"""
-        if self._event.is_set():
-            raise StoppedError("stopped")
-
-    def sleep(self, seconds):
-        """Wait, until it is time to stop at the latest."""
-        self._event.wait(seconds)
-
-
-class UploadPool:
-    """A bounded number of upload threads for one Drive client.
-
-    :param DriveClient client: shared by the threads, it has a transport for each
-    :param int workers: threads
-    :param StopSignal stop: makes the uploads end with StoppedError; sessions stay
-    :param on_session: called as ``on_session(task, uri)``, in the upload's thread
+    :param DriveClient client: the account's
+    :param list[str] file_ids: at most :data:`GET_BATCH`
+    :param str fields: what is wanted of each
     """
 
-    def __init__(self, client, workers, stop, on_session=None):
-        self._client = client
-        self._on_session = on_session
-        self._done = queue.Queue()
-        self._stop = stop
-        self._executor = ThreadPoolExecutor(workers, thread_name_prefix="drive-upload")
-        self.workers = workers
-        self.busy = 0  # tasks submitted and not collected yet
+    def __init__(self, client, file_ids, fields):
+        self._client, self._fields = client, fields
+        self._ids = file_ids
+        self._answers = {}
 
-    def submit(self, task):
-        """Queue a task."""
-        self.busy += 1
-        self._executor.submit(self._work, task)
+    def answers(self):
+        """What Drive knows; absent is what is not there, or refused for a file alone.
 
-    def collect(self, timeout, linger=LINGER):
-        """Outcomes that are ready.
-
-        Waits at most ``timeout`` seconds for the first and ``linger`` for others, so that
-        many are written down at once.
-
-        :rtype: list[Outcome]
+        :rtype: dict[str, dict]
+        :raises DriveError: a refusal that is about more than a file
         """
-        outcomes, until = [], None
-        while self.busy > len(outcomes):
-            wait = timeout if until is None else max(0.0, until - time.monotonic())
-            try:
-                outcomes.append(self._done.get(timeout=wait))
-            except queue.Empty:
-                break
-            until = until or time.monotonic() + linger
-        self.busy -= len(outcomes)
-        return outcomes
-
-    def stop(self):
-        """Make the uploads end soon."""
-        self._stop.set()
-
-    def close(self):
-        """Stop and wait for the threads."""
-        self.stop()
-        self._executor.shutdown(wait=True)
-
-    def _work(self, task):
-        started = time.monotonic()
-        metadata = sha1 = md5 = error = None
         try:
-            self._stop.check()
-            metadata, sha1, md5 = self._upload(task)
+            self._client.retrier.call(self._step)
+        except (NotFoundError, InvalidRequestError):
+            # a proxy or server without that endpoint: slower, and as good
+            self._answers.update({i: self._get_or_none(i) for i in self._ids})
+        return {file_id: file for file_id, file in self._answers.items() if file}
+
+    def _step(self):
+        refusals = self._client.guard(self._send)
+        if refusals:
+            raise refusals[0]  # what was answered is kept: a repetition asks for less
+
+    def _get_or_none(self, file_id):
+        try:
+            return self._client.get(file_id, self._fields)
         except DriveError as err:
-            error = err
-            if err.stops_run:
-                self.stop()  # no other file would fare better: save the requests
-        except OSError as err:
-            error = DriveError("The local file can not be read: %s" % err)
-        # a thread must always give an outcome, else the run waits for ever
-        except Exception as err:  # pylint: disable=broad-except
-            _logger.exception("Upload of %s failed", task.key)
-            error = DriveError("Internal error: %s" % err)
-        duration = time.monotonic() - started
-        self._done.put(Outcome(task, metadata, sha1, md5, error, duration))
-
-    def _upload(self, task):
-        """Send one file, or find it in Drive already.
-
-        A copy that turns out wrong is left where it is: whoever writes the failure down
-        gives its id up, and what is under it goes once nothing can need it.
-        """
-        source = Source(task.open_file, task.size, task.mimetype)
-        try:
-            sha1, md5 = source.measure(task.sha1)
-            found = task.duplicate_id and self._duplicate(task, sha1)
-            if found:
-                return found, sha1, md5
-            metadata = upload(
-                self._client,
-                task.body,
-                source,
-                session_uri=task.session_uri,
-                on_session=lambda uri: self._on_session and self._on_session(task, uri),
-                on_progress=lambda done: self._stop.check(),
-            )
-        finally:
-            source.close()
-        return verify(self._client, metadata, task.size, sha1, md5), sha1, md5
-
-    def _duplicate(self, task, sha1):
-        """Metadata of the file to share, None when it is not there or not the same."""
-        try:
-            found = self._client.get(task.duplicate_id)
-            verify(self._client, found, task.size, sha1)
-        except (ChecksumError, NotFoundError, UnverifiedError):
+            if err.retryable or err.stops_run:
+                raise
             return None
-        return None if found.get("trashed") else found
+
+    def _send(self):
+        """One request; what was answered is kept, None for a refusal of a file.
+
+        :return: refusals that are not about a single file
+        :rtype: list[DriveError]
+        """
+        refusals, client = [], self._client
+
+        def receive(file_id, metadata, err):
+            err = err and from_response(err.resp.status, err.resp, err.content)
+            if err and (err.retryable or err.stops_run):
+                refusals.append(err)
+            else:
+                self._answers[file_id] = metadata
+
+        batch = client.service.new_batch_http_request(callback=receive)
+        for file_id in [i for i in self._ids if i not in self._answers]:
+            request = client.files.get(
+                fileId=file_id, fields=self._fields, supportsAllDrives=True
+            )
+            batch.add(request, request_id=file_id)
+        try:
+            batch.execute(http=client.http())
+        except (KeyError, ValueError, AttributeError) as err:
+            # the library expects a well-formed answer to each request
+            raise TransientError("No answer from Google Drive to a batch") from err
+        return refusals

@@ -4,32 +4,17 @@ One :class:`DriveClient` serves one account in one process. It may be used by ma
 the service object only builds requests, each thread sends them over a transport of its own
 (httplib2 is not thread-safe), and the pacer is shared.
 """
-import functools
-import http.client
-import json
 import threading
 
-import google.auth.credentials
 import google_auth_httplib2
 import httplib2
-import requests
-from google.auth.exceptions import GoogleAuthError, TransportError
 from google.auth.transport.requests import AuthorizedSession
-from googleapiclient import discovery_cache
-from googleapiclient.discovery import build_from_document
-from googleapiclient.errors import HttpError
 
-from .errors import (
-    AuthError,
-    ConflictError,
-    DriveError,
-    InvalidRequestError,
-    NotFoundError,
-    TransientError,
-    from_response,
-)
+from .batch import GET_BATCH, BatchGet
+from .errors import ConflictError
 from .query import FOLDER_TYPE, folder_named
 from .retry import Retrier
+from .transport import TokenCredentials, service_for, service_from_root, translated
 
 GOOGLE_API_ROOT = "https://www.googleapis.com/"
 TIMEOUT = 60  # seconds without a byte, for connecting and for reading
@@ -43,63 +28,6 @@ LIST_FIELDS = (
 )
 ID_BATCH = 1000  # most ids that one generateIds gives
 PAGE_SIZE = 1000  # most files that one list gives
-GET_BATCH = 100  # most calls in one batch request ("Send batch requests", Drive guide)
-
-NETWORK_ERRORS = (
-    OSError,
-    http.client.HTTPException,
-    httplib2.HttpLib2Error,
-    requests.RequestException,
-)
-
-
-class TokenCredentials(google.auth.credentials.Credentials):
-    """Access tokens for google-auth, taken from wherever the account keeps them.
-
-    :param token_source: object with ``token() -> str`` and ``renew(stale) -> str``, both
-        callable from any thread
-    """
-
-    def __init__(self, token_source):
-        super().__init__()
-        self._source = token_source
-        self.token = None
-
-    @property
-    def expired(self):
-        """Expiry is the source's affair: it hands out live tokens only."""
-        return False
-
-    @property
-    def valid(self):
-        """False until the first token was taken."""
-        return self.token is not None
-
-    def refresh(self, request):
-        """Take a token; after a 401, another than the refused one."""
-        if self.token is None:
-            self.token = self._source.token()
-        else:
-            self.token = self._source.renew(self.token)
-
-
-@functools.lru_cache(maxsize=8)
-def _service(api_root):
-    """The service that builds requests, the same for all threads."""
-    return _service_from_root(api_root, httplib2.Http())
-
-
-def _service_from_root(api_root, http):
-    """The Drive service for an API root, from the discovery document that is shipped.
-
-    ``client_options.api_endpoint`` does not reach media uploads, the document's
-    ``rootUrl`` does.
-    """
-    document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
-    document["rootUrl"] = api_root.rstrip("/") + "/"
-    document["baseUrl"] = document["rootUrl"] + document["servicePath"]
-    document.pop("mtlsRootUrl", None)
-    return build_from_document(document, http=http)
 
 
 class DriveClient:
@@ -125,7 +53,7 @@ class DriveClient:
         self.retrier = retrier or Retrier()
         self.shared_drive_id = shared_drive_id or None
         self.timeout = timeout
-        self.service = _service(self.api_root)
+        self.service = service_for(self.api_root)
         self.files = self.service.files()  # made anew at each call, for milliseconds
         self._token_source = token_source
         self._local = threading.local()
@@ -149,20 +77,11 @@ class DriveClient:
 
     def bound_service(self):
         """The service with this thread's transport in it, for code of your own."""
-        return _service_from_root(self.api_root, self.http())
+        return service_from_root(self.api_root, self.http())
 
     def guard(self, func):
         """Call ``func()`` once and translate what the libraries raise."""
-        try:
-            return func()
-        except HttpError as err:
-            raise from_response(err.resp.status, err.resp, err.content) from err
-        except NETWORK_ERRORS as err:
-            # not the text of the error: the address of an upload session is a secret
-            name = type(err).__name__
-            raise TransientError("No answer from Google Drive: %s" % name) from err
-        except GoogleAuthError as err:
-            raise _from_google_auth(err) from err
+        return translated(func)
 
     def execute(self, request):
         """Send a request of the service, paced and repeated; return the decoded answer."""
@@ -210,60 +129,8 @@ class DriveClient:
         found, left = {}, list(dict.fromkeys(file_ids))
         while left:
             chunk, left = left[:GET_BATCH], left[GET_BATCH:]
-            found.update(self._get_chunk(chunk, fields))
+            found.update(BatchGet(self, chunk, fields).answers())
         return found
-
-    def _get_chunk(self, file_ids, fields):
-        answers = {}
-
-        def step():
-            missing = [i for i in file_ids if i not in answers]
-            refusals = self.guard(lambda: self._send_batch(missing, fields, answers))
-            if refusals:
-                raise refusals[0]  # what was answered is kept: a repetition asks for less
-
-        try:
-            self.retrier.call(step)
-        except (NotFoundError, InvalidRequestError):
-            # a proxy or server without that endpoint: slower, and as good
-            answers.update({i: self._get_or_none(i, fields) for i in file_ids})
-        return {file_id: file for file_id, file in answers.items() if file}
-
-    def _get_or_none(self, file_id, fields):
-        try:
-            return self.get(file_id, fields)
-        except DriveError as err:
-            if err.retryable or err.stops_run:
-                raise
-            return None
-
-    def _send_batch(self, file_ids, fields, answers):
-        """One batch request; what was answered goes into ``answers``, None for a refusal.
-
-        :return: refusals that are not about a single file
-        :rtype: list[DriveError]
-        """
-        refusals = []
-
-        def receive(file_id, metadata, err):
-            err = err and from_response(err.resp.status, err.resp, err.content)
-            if err and (err.retryable or err.stops_run):
-                refusals.append(err)
-            else:
-                answers[file_id] = metadata
-
-        batch = self.service.new_batch_http_request(callback=receive)
-        for file_id in file_ids:
-            request = self.files.get(
-                fileId=file_id, fields=fields, supportsAllDrives=True
-            )
-            batch.add(request, request_id=file_id)
-        try:
-            batch.execute(http=self.http())
-        except (KeyError, ValueError, AttributeError) as err:
-            # the library expects a well-formed answer to each request
-            raise TransientError("No answer from Google Drive to a batch") from err
-        return refusals
 
     def update(self, file_id, fields=FILE_FIELDS, **body):
         """Change metadata: ``name``, ``trashed``, ``appProperties``…"""
@@ -377,10 +244,3 @@ class DriveClient:
                 fileId=file_id, permissionId=permission_id, supportsAllDrives=True
             )
         )
-
-
-def _from_google_auth(err):
-    """google-auth wraps what the transport below it met."""
-    if isinstance(err, TransportError) or getattr(err, "retryable", False):
-        return TransientError("No answer from Google: %s" % type(err).__name__)
-    return AuthError(str(err), status=401)

@@ -322,7 +322,7 @@ class TestUninstallAlone(RestoreCase):
 
     def is_one_freed(self, files):
         with self.other_transaction() as env:
-            own = [("id", "in", files.ids), ("type", "=", "url")]
+            own = [("id", "in", files.ids), ("store_fname", "=", False)]
             return bool(env["ir.attachment"].search(own))
 
     def test_run_pauses_and_goes_on(self):

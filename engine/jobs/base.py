@@ -13,8 +13,8 @@ import time
 from odoo import SUPERUSER_ID
 from odoo.exceptions import UserError
 
-from ...drive.batch import StopSignal
 from ...drive.errors import DriveError, OutOfTimeError, StoppedError
+from ...drive.pool import StopSignal
 from .. import candidates
 from ..transaction import retrying
 

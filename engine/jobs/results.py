@@ -13,7 +13,7 @@ ATTEMPTS = 5  # failed runs after which a file waits for days
 
 
 class Results:
-    """Writes down what became of the files of one run. Nothing in it commits: that is the caller's.
+    """Writes down what became of the files of one run; the caller commits.
 
     :param run: a ``cloud_storage.sync.run`` record
     """

@@ -7,8 +7,8 @@ process may die anywhere and the next one knows where it stood.
 
 from collections import deque
 
-from ...drive.batch import Task, UploadPool
 from ...drive.errors import DriveError, NotFoundError, StoppedError
+from ...drive.pool import Task, UploadPool
 from ...drive.source import MULTIPART_LIMIT
 from ..checksums import measure_for
 from ..folders import Folders

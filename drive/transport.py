@@ -1,0 +1,94 @@
+"""How requests reach Google, and what becomes of the libraries' errors."""
+import functools
+import http.client
+import json
+
+import google.auth.credentials
+import httplib2
+import requests
+from google.auth.exceptions import GoogleAuthError, TransportError
+from googleapiclient import discovery_cache
+from googleapiclient.discovery import build_from_document
+from googleapiclient.errors import HttpError
+
+from .errors import AuthError, TransientError, from_response
+
+NETWORK_ERRORS = (
+    OSError,
+    http.client.HTTPException,
+    httplib2.HttpLib2Error,
+    requests.RequestException,
+)
+
+
+class TokenCredentials(google.auth.credentials.Credentials):
+    """Access tokens for google-auth, taken from wherever the account keeps them.
+
+    :param token_source: object with ``token() -> str`` and ``renew(stale) -> str``, both
+        callable from any thread
+    """
+
+    def __init__(self, token_source):
+        super().__init__()
+        self._source = token_source
+        self.token = None
+
+    @property
+    def expired(self):
+        """Expiry is the source's affair: it hands out live tokens only."""
+        return False
+
+    @property
+    def valid(self):
+        """False until the first token was taken."""
+        return self.token is not None
+
+    def refresh(self, request):
+        """Take a token; after a 401, another than the refused one."""
+        if self.token is None:
+            self.token = self._source.token()
+        else:
+            self.token = self._source.renew(self.token)
+
+
+@functools.lru_cache(maxsize=8)
+def service_for(api_root):
+    """The service that builds requests, the same for all threads."""
+    return service_from_root(api_root, httplib2.Http())
+
+
+def service_from_root(api_root, http):
+    """The Drive service for an API root, from the discovery document that is shipped.
+
+    ``client_options.api_endpoint`` does not reach media uploads, the document's
+    ``rootUrl`` does.
+    """
+    document = json.loads(discovery_cache.get_static_doc("drive", "v3"))
+    document["rootUrl"] = api_root.rstrip("/") + "/"
+    document["baseUrl"] = document["rootUrl"] + document["servicePath"]
+    document.pop("mtlsRootUrl", None)
+    return build_from_document(document, http=http)
+
+
+def translated(func):
+    """Call ``func()`` once and translate what the libraries raise.
+
+    :raises DriveError: instead of what the libraries raise
+    """
+    try:
+        return func()
+    except HttpError as err:
+        raise from_response(err.resp.status, err.resp, err.content) from err
+    except NETWORK_ERRORS as err:
+        # not the text of the error: the address of an upload session is a secret
+        name = type(err).__name__
+        raise TransientError("No answer from Google Drive: %s" % name) from err
+    except GoogleAuthError as err:
+        raise _from_google_auth(err) from err
+
+
+def _from_google_auth(err):
+    """google-auth wraps what the transport below it met."""
+    if isinstance(err, TransportError) or getattr(err, "retryable", False):
+        return TransientError("No answer from Google: %s" % type(err).__name__)
+    return AuthError(str(err), status=401)
