@@ -5,7 +5,7 @@ from odoo.exceptions import UserError
 
 from ..engine.transaction import Deadline
 from ..exceptions import RunBusyError
-from .cloud_storage_sync_service import BUTTON_SECONDS
+from ..utils.constants import BUTTON_SECONDS
 
 
 class CloudStorageSyncRun(models.Model):

@@ -6,9 +6,7 @@ from odoo.exceptions import UserError
 
 from ..engine.transaction import Deadline
 from ..exceptions import RunBusyError
-
-BUTTON_SECONDS = 15  # how long a button works before the rest goes to the background
-DEFAULT_LIMIT = 500
+from ..utils.constants import DEFAULT_LIMIT
 
 
 class CloudStorageSyncService(models.AbstractModel):

@@ -7,6 +7,7 @@ from unittest.mock import patch
 from odoo import fields
 
 from ..drive import retry
+from ..engine import savings
 from ..models.upload_ledger import UploadLedger
 from .common import CloudCase
 
@@ -257,10 +258,10 @@ class TestRelease(CloudCase):
         self.fresh()
         self.assertTrue(by_model.store_fname)
         self.assertTrue(by_type.store_fname)
-        self.assertIn("0 files", other._due_words())
+        self.assertEqual(savings.to_release(self.env, other), (0, 0))
         other.model_config_ids.model_name = "res.partner"
         self.cr.commit()
-        self.assertIn("1 files", other._due_words())
+        self.assertEqual(savings.to_release(self.env, other)[0], 1)
         service.automatic_sync()
         self.fresh()
         self.assertFalse(by_model.store_fname)
