@@ -83,6 +83,7 @@ class Download:
         while self._position < self._end:
             wanted = min(self._block, self._end - self._position)
             data = self._client.guard(functools.partial(_read, raw, wanted))
+            self._client.retrier.check()
             if not data:
                 raise TransientError("Drive closed the connection too early")
             self._position += len(data)

@@ -113,6 +113,10 @@ class StoppedError(DriveError):
     stops_run = True
 
 
+class OutOfTimeError(StoppedError):
+    """The time of this slice is over; the next one goes on."""
+
+
 class OAuthError(DriveError):
     """The OAuth server refused."""
 

@@ -156,7 +156,8 @@ class Retrier:
     :param Pacer pacer: shared by all threads of an account
     :param CircuitBreaker breaker: likewise
     :param int tries: calls in all
-    :param should_stop: called around each wait; raises to give up early
+    :param should_stop: called around each wait, and for each block that is read; raises to
+        give up early. It is there as ``check`` for whoever else takes his time
     :param sleep: waits that many seconds, or less when it is time to stop
     """
 
@@ -172,7 +173,7 @@ class Retrier:
         self.pacer = pacer or Pacer()
         self.breaker = breaker or CircuitBreaker()
         self.tries = max(1, tries)
-        self._should_stop = should_stop or (lambda: None)
+        self.check = should_stop or (lambda: None)
         self._sleep, self._rand = sleep, rand
 
     def call(self, func):
@@ -209,7 +210,7 @@ class Retrier:
         self._pause(max(delay, err.retry_after or 0.0))
 
     def _pause(self, seconds):
-        self._should_stop()
+        self.check()
         if seconds > 0:
             self._sleep(seconds)
-            self._should_stop()
+            self.check()

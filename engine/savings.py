@@ -1,5 +1,6 @@
 """What a sync would move and free, and what it would release, without doing it."""
 from .attachments import HERE
+from .rules import coverage
 
 #: Every attachment with the number of the first clause that it fails; NULL: it goes.
 JUDGED = """
@@ -59,7 +60,7 @@ def judge(env, config, clauses):
 
 def to_release(env, config):
     """How many local copies go with the next automatic sync, and their bytes."""
-    where, params = env["cloud_storage.sync.service"]._coverage(config)
+    where, params = coverage(config)
     env.cr.execute(
         "SELECT count(*), COALESCE(sum(file_size), 0) FROM ir_attachment"
         " WHERE cloud_sync_status = 'synced' AND cloud_auth_id = %%s"

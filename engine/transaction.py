@@ -3,6 +3,7 @@
 A lock has two keys: its number below, and what it is about (0 where there is one for the
 whole database). Nobody may wait for one while Google is asked.
 """
+
 import contextlib
 import random
 import time
@@ -43,7 +44,11 @@ class Deadline:
     @property
     def over(self):
         """Whether the time is up."""
-        return self._end is not None and time.monotonic() >= self._end
+        return self.is_over_by(0)
+
+    def is_over_by(self, seconds):
+        """Whether it was up that many seconds ago."""
+        return self._end is not None and time.monotonic() >= self._end + seconds
 
 
 def retrying(env, func, tries=6):

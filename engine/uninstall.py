@@ -4,6 +4,7 @@ In this order: runs are locked out, those at work pause, and only then is counte
 snapshot of that moment. Odoo's own transaction began long before: it does not see what
 others committed meanwhile. The lock stays until that transaction ends.
 """
+
 import contextlib
 import logging
 import os
@@ -19,6 +20,7 @@ from odoo.tools import config, human_size
 from ..odoo_bridge import fresh_environment
 from ..utils.digests import size_and_digests
 from . import transaction
+from .attachments import make_plain
 from .transaction import CONCURRENCY_ERRORS
 
 _logger = logging.getLogger(__name__)
@@ -37,12 +39,6 @@ IN_DRIVE = (
     " AND (COALESCE(cloud_size_bytes, 0) = 0 AND COALESCE(file_size, 0) = 0"
     " AND store_fname IS NULL AND (cloud_md5 = %s OR cloud_sha1 = %s)) IS NOT TRUE"
     " ORDER BY id LIMIT %s"
-)
-#: Files that are here are plain files again; the links that persons made stay.
-UNLINK = (
-    "UPDATE ir_attachment SET type = 'binary', url = NULL"
-    " WHERE type = 'url' AND (url = '/cloud_storage/file/' || id"
-    " OR cloud_file_id IS NOT NULL AND url LIKE '/cloud_storage/file/%')"
 )
 Row = namedtuple("Row", "id store_fname in_database cloud_size file_size")
 
@@ -140,7 +136,7 @@ def unlink_now(cr):
 
     :raises UserError: somebody changes the rows all the time
     """
-    _in_new_transaction(cr, lambda fresh: fresh.execute(UNLINK, log_exceptions=False))
+    _in_new_transaction(cr, make_plain)
 
 
 def _in_new_transaction(cr, func):

@@ -2,7 +2,7 @@
 
 from odoo import _, models
 
-from .row_conditions import HERE
+from ..engine.attachments import HERE
 
 
 class CloudStorageAuth(models.Model):

@@ -18,20 +18,3 @@ class CloudStorageAuth(models.Model):
         # the id counts: an address may change with the person's name
         name = "google_user_id" if self.google_user_id else "account_email"
         return bool(name in vals and self[name] and vals[name] != self[name])
-
-
-class CloudStorageSyncRun(models.Model):
-    _inherit = "cloud_storage.sync.run"
-
-    def _may_send(self):
-        """Whether somebody agreed that the files of this upload run leave.
-
-        The files of a single run were chosen by a person, for the account of then.
-        """
-        self.ensure_one()
-        if self.sync_type not in ("manual", "automatic", "single"):
-            return True  # restore, migrate and the like say themselves what they move
-        if self.config_id.started_on:
-            return True
-        chosen_for = self._get_params().get("chosen_for")
-        return self.sync_type == "single" and chosen_for == self.config_id.auth_id.id

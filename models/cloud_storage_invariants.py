@@ -8,8 +8,8 @@ from ..drive.client import LIST_FIELDS
 from ..drive.compare import OTHER, UNKNOWN
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
 from ..drive.query import with_app_property
+from ..engine.metadata import DATABASE, attachment_id, properties_of
 from .content_proof import is_complete, judge
-from .drive_metadata import DATABASE, attachment_id, properties_of
 from .invariants import RULES, broken_rows
 from .reconcile_compare import select_rows
 

@@ -1,4 +1,5 @@
 """Attachments that lack their content, and where else it may be."""
+
 import hashlib
 import logging
 import os
@@ -12,9 +13,11 @@ from odoo.exceptions import UserError
 from ..drive.client import FILE_FIELDS
 from ..drive.compare import SAME, compare
 from ..drive.errors import DriveError, NotFoundError
+from ..engine import candidates
+from ..engine.attachments import set_fname
+from ..engine.metadata import attachment_id, properties_of
 from ..utils.digests import size_and_digests
 from .content_proof import NO_CONTENT, Content, is_content_of, row_size
-from .drive_metadata import attachment_id, properties_of
 from .invariants import MAY_LACK_CONTENT, NOT_SYSTEM
 
 _logger = logging.getLogger(__name__)
@@ -99,7 +102,9 @@ class CloudStorageSyncService(models.AbstractModel):
             is_flagged = attachment.cloud_sync_status == "error"
             return is_flagged and self._is_gone(attachment)
         return bool(
-            attachment.file_size or attachment.store_fname or attachment._has_proxy_url()
+            attachment.file_size
+            or attachment.store_fname
+            or attachment._has_proxy_url()
         )
 
     @api.model
@@ -168,7 +173,8 @@ class CloudStorageSyncService(models.AbstractModel):
     @api.model
     def _siblings(self, row, sha1):
         """Attachments that may have the same content."""
-        return self._search_attachments(
+        return candidates.search(
+            self.env,
             [
                 ("id", "!=", row.id),
                 "|",
@@ -285,8 +291,8 @@ class CloudStorageSyncService(models.AbstractModel):
         The row is changed first, which keeps the garbage collection of files away.
         """
         attachment.flush()
-        before = (attachment.store_fname or None, attachment.id)
-        self._set_fname(place.fname, attachment.id)
+        before = attachment.store_fname or None
+        set_fname(self.env, attachment.id, place.fname)
         if self._is_file_here(place.fname, place.content.size):
             attachment._write_columns(
                 db_datas=None,
@@ -295,12 +301,5 @@ class CloudStorageSyncService(models.AbstractModel):
             )
             attachment._forget_cloud()
             return True
-        self._set_fname(*before)
+        set_fname(self.env, attachment.id, before)
         return False
-
-    @api.model
-    def _set_fname(self, fname, number):
-        self.env.cr.execute(
-            "UPDATE ir_attachment SET store_fname = %s WHERE id = %s", (fname, number)
-        )
-        self.env["ir.attachment"].invalidate_cache(ids=[number])

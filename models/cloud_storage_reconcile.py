@@ -3,22 +3,17 @@ import json
 import logging
 from functools import partial
 
-from odoo import _, api, fields, models
+from odoo import _, api, models
 from odoo.exceptions import UserError
 
-from ..engine.transaction import Deadline, retrying
+from ..engine import runner
+from ..engine.transaction import retrying
 from .invariants import RULES, mend_rows
 from .reconcile_run import ReconcileRun
 
 _logger = logging.getLogger(__name__)
 
 DEFAULT_LIMIT = 200  # rows and files changed per call
-
-
-class CloudStorageSyncRun(models.Model):
-    _inherit = "cloud_storage.sync.run"
-
-    total_missing = fields.Integer("Missing", readonly=True)
 
 
 class CloudStorageConfig(models.Model):
@@ -30,7 +25,7 @@ class CloudStorageConfig(models.Model):
         self._check_manager()
         service = self.env["cloud_storage.sync.service"].sudo()
         service._fix_links()
-        run = service._create_run(self.sudo(), "reconcile", auth_id=self.auth_id.id)
+        run = runner.create_run(self.sudo(), "reconcile", auth_id=self.auth_id.id)
         run._go_on()
         return run.action_open()
 
@@ -52,21 +47,21 @@ class CloudStorageSyncService(models.AbstractModel):
         :rtype: dict
         """
         self._check_manager()
-        self._recover_dead_runs()
+        runner.recover(self.env)
         report = dict.fromkeys(("checked", "fixed", "missing", "errors"), 0)
         report["fixed"] = self._fix_links(limit)
         if self.env["cloud_storage.auth"]._is_disabled():
             return report
-        box = Deadline(self._slice_seconds())
+        deadline = runner.slice_deadline()
         rows_left = bool(limit) and report["fixed"] >= limit
         for auth in self._live_accounts():
             left = max(0, limit - report["fixed"]) if limit else None
-            self._reconcile_account(auth, box, left, rows_left, report)
+            self._reconcile_account(auth, deadline, left, rows_left, report)
             rows_left = False
         return report
 
     @api.model
-    def _reconcile_account(self, auth, box, budget, rows_left, report):
+    def _reconcile_account(self, auth, deadline, budget, rows_left, report):
         """Compare one account; what is wrong with it stops no other.
 
         :param int budget: most rows and files to change now; None for all
@@ -76,7 +71,7 @@ class CloudStorageSyncService(models.AbstractModel):
         run = self._reconcile_run(auth, budget, rows_left)
         before = run.total_success
         try:
-            self._work(run, box)
+            runner.work(run, deadline)
         except UserError as err:
             _logger.warning("Account %s was not reconciled: %s", auth.id, err)
         except Exception as err:  # pylint: disable=broad-except
@@ -84,7 +79,7 @@ class CloudStorageSyncService(models.AbstractModel):
             self.env.cr.rollback()
             self.env.cache.invalidate()
             message = _("Internal error: %s", err)
-            retrying(self.env, lambda: self._fail_run(run, message))
+            retrying(self.env, lambda: runner.fail_run(run, message))
         report["checked"] += run.total_processed
         report["fixed"] += run.total_success - before
         report["missing"] += run.total_missing
@@ -103,13 +98,11 @@ class CloudStorageSyncService(models.AbstractModel):
             self.env.cr.commit()
             return waiting
         config = auth.config_ids.sorted("is_active", reverse=True)[:1]
-        return self._create_run(config, "reconcile", **params)
+        return runner.create_run(config, "reconcile", **params)
 
     @api.model
-    def _worker(self, run, box):
-        if run.sync_type != "reconcile":
-            return super()._worker(run, box)
-        return ReconcileRun(self, run, box)
+    def _jobs(self):
+        return dict(super()._jobs(), reconcile=ReconcileRun)
 
     @api.model
     def _fix_links(self, limit=0):

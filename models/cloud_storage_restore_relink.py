@@ -1,4 +1,5 @@
 """Finding the attachment that a file in Drive belongs to."""
+
 import logging
 
 from odoo import SUPERUSER_ID, _, api, models
@@ -8,11 +9,12 @@ from ..drive.client import FILE_FIELDS
 from ..drive.compare import SAME, compare, size_of
 from ..drive.errors import DriveError
 from ..drive.query import with_app_property
+from ..engine import candidates
+from ..engine.attachments import link, make_links
+from ..engine.metadata import DATABASE, attachment_id, properties_of, record_of
 from ..engine.transaction import retrying, share_installation
 from .content_proof import is_complete, judge
-from .drive_metadata import DATABASE, attachment_id, properties_of, record_of
 
-MAX_INTEGER = 2**31 - 1  # of PostgreSQL, the largest size a row of Odoo can tell
 #: Parameter that keeps reconcile from trashing what a restored database does not know.
 RELINK_NEEDED = "cloud_storage.relink_needed"
 
@@ -106,7 +108,7 @@ class CloudStorageSyncService(models.AbstractModel):
     @api.model
     def _relink_or_adopt(self, auth, file):
         """:return: how many attachments were linked, how many were made"""
-        users = self._search_attachments([("cloud_file_id", "=", file["id"])])
+        users = candidates.search(self.env, [("cloud_file_id", "=", file["id"])])
         if file.get("trashed"):
             return 0, 0  # it is as good as gone
         if users:
@@ -127,7 +129,7 @@ class CloudStorageSyncService(models.AbstractModel):
         :param dict file: metadata of a file that no attachment uses
         :return: the attachments
         """
-        found = self._attachments()
+        found = candidates.everything(self.env)
         if file.get("trashed") or not is_complete(file):
             return found
         own = found.browse(attachment_id(properties_of(file))).exists()
@@ -184,12 +186,13 @@ class CloudStorageSyncService(models.AbstractModel):
     def _same_content(self, file):
         """Attachments that say they have the content of a file."""
         if not is_complete(file):
-            return self._attachments()
-        return self._search_attachments(
+            return candidates.everything(self.env)
+        return candidates.search(
+            self.env,
             [
                 ("checksum", "=", file["sha1Checksum"]),
                 ("cloud_sync_status", "!=", "pending"),
-            ]
+            ],
         )
 
     @api.model
@@ -202,29 +205,7 @@ class CloudStorageSyncService(models.AbstractModel):
         if not share_installation(self.env.cr):
             raise UserError(_("Cloud Storage is being uninstalled: nothing is linked."))
         attachment.flush()
-        size = size_of(file)
-        self.env.cr.execute(
-            "UPDATE ir_attachment SET cloud_file_id = %s, cloud_storage_url = %s,"
-            " cloud_md5 = %s, cloud_sha1 = %s, cloud_size_bytes = %s,"
-            " cloud_auth_id = %s, checksum = %s, file_size = COALESCE(%s, file_size),"
-            " cloud_sync_status = 'synced',"
-            " cloud_synced_date = now() at time zone 'UTC', cloud_reserved_id = NULL,"
-            " cloud_reserved_for = NULL,"
-            " cloud_run_id = NULL, cloud_attempts = 0, cloud_next_attempt = NULL,"
-            " cloud_error_message = NULL WHERE id = %s",
-            (
-                file["id"],
-                file.get("webViewLink"),
-                file.get("md5Checksum"),
-                file["sha1Checksum"],
-                size,
-                auth.id,
-                file["sha1Checksum"],
-                size if size <= MAX_INTEGER else None,
-                attachment.id,
-            ),
-        )
-        attachment.invalidate_cache(ids=attachment.ids)
+        link(self.env, attachment.id, auth.id, file)
         self.env["cloud_storage.unused.file"]._forget([file["id"]])
         self._drop_missing_files(attachment)
 
@@ -238,13 +219,7 @@ class CloudStorageSyncService(models.AbstractModel):
             lambda a: int(a.cloud_size_bytes) and not self._is_readable(a)
         )
         stale = lost.filtered(lambda a: a.store_fname or a.type != "url")
-        if stale and share_installation(self.env.cr):
-            self.env.cr.execute(
-                "UPDATE ir_attachment SET store_fname = NULL, type = 'url',"
-                " url = '/cloud_storage/file/' || id WHERE id IN %s",
-                (tuple(stale.ids),),
-            )
-            stale.invalidate_cache(ids=stale.ids)
+        make_links(self.env, stale.ids)
         return len(stale)
 
     @api.model
@@ -258,7 +233,7 @@ class CloudStorageSyncService(models.AbstractModel):
         if not is_complete(file):
             raise self._unproven_error(file)
         target, field = self._home_of_adopted(*record)
-        attachment = self._attachments().create(
+        attachment = candidates.everything(self.env).create(
             {
                 "name": field or file.get("name") or file["id"],
                 "mimetype": file.get("mimeType"),
@@ -290,7 +265,8 @@ class CloudStorageSyncService(models.AbstractModel):
         field = record._fields.get(name)
         if not field or field.type != "binary" or not field.attachment:
             return False
-        return not self._search_attachments(
+        return not candidates.search(
+            self.env,
             [
                 ("res_model", "=", record._name),
                 ("res_id", "=", record.id),

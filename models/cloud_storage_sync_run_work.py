@@ -3,9 +3,11 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..engine import runner
 from ..engine.transaction import Deadline
 from ..exceptions import RunBusyError
-from ..utils.constants import BUTTON_SECONDS
+
+BUTTON_SECONDS = 15  # how long a button works before the rest goes to the background
 
 
 class CloudStorageSyncRun(models.Model):
@@ -37,9 +39,7 @@ class CloudStorageSyncRun(models.Model):
         run = self.sudo()
         before = run._counts()
         try:
-            self.env["cloud_storage.sync.service"].sudo()._work(
-                run, Deadline(BUTTON_SECONDS)
-            )
+            runner.work(run, Deadline(BUTTON_SECONDS))
         except RunBusyError:
             return True
         except UserError:

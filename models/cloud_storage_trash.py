@@ -8,8 +8,8 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
+from ..engine.metadata import is_neighbours, outdated
 from ..engine.transaction import CONCURRENCY_ERRORS, QUEUE_LOCK
-from .drive_metadata import is_neighbours, outdated
 
 _logger = logging.getLogger(__name__)
 

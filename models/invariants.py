@@ -1,18 +1,14 @@
 """What rows of ``ir_attachment`` must be: one table, to check and to mend by."""
 from collections import namedtuple
 
-from .row_conditions import HERE
+from ..engine.attachments import ANY_LINK as PROXY
+from ..engine.attachments import HERE, LINK, SETTLED, repair
 
 #: ``number`` of the invariant, the SQL ``condition`` of rows that break it, what that
 #: means (empty: no fault, a change of the configuration that rows follow), and the
 #: assignments that mend it (empty: nobody can, or only Drive can tell).
 Rule = namedtuple("Rule", "number condition meaning mending")
 
-LINK = "'/cloud_storage/file/' || id"
-#: Links of the proxy, to whatever attachment.
-PROXY = "'/cloud_storage/file/%%'"
-#: Rows that are on their way are in between.
-SETTLED = "cloud_sync_status IS DISTINCT FROM 'pending'"
 #: Neither Odoo's own files nor what it makes anew whenever it is missing.
 NOT_SYSTEM = (
     "(res_model IS NOT NULL AND res_model NOT LIKE 'ir.%%'"
@@ -138,11 +134,4 @@ def mend_rows(cr, rule, values, limit=None):
     :param int limit: most rows to change; None for all
     :return: how many were changed
     """
-    # all texts come from the table above
-    cr.execute(  # pylint: disable=sql-injection
-        "UPDATE ir_attachment SET %s WHERE id IN (SELECT id FROM ir_attachment"
-        " WHERE (%s) AND %s ORDER BY id LIMIT %%(limit)s FOR UPDATE SKIP LOCKED)"
-        % (rule.mending, rule.condition, SETTLED),
-        dict(values, limit=limit),
-    )
-    return cr.rowcount
+    return repair(cr, rule.condition, rule.mending, values, limit)

@@ -4,6 +4,8 @@ from odoo import _, models
 from odoo.exceptions import UserError
 from odoo.tools import human_size
 
+from ..engine import candidates
+
 MOST_REASONS = 3  # shown at the end of a bulk action
 
 
@@ -34,10 +36,9 @@ class IrAttachment(models.Model):
 
     def _going_to_cloud(self):
         """Those that a sync would move."""
-        service = self.env["cloud_storage.sync.service"].sudo()
         config = self.env["cloud_storage.config"].sudo().get_active_config()
         files = self.filtered(lambda a: a.cloud_sync_status != "synced")
-        stay = service._reasons_to_stay(files, config)
+        stay = candidates.reasons_to_stay(files, config)
         return files.filtered(lambda a: a.sudo() not in stay)
 
     def _sync_notification(self):
@@ -58,9 +59,8 @@ class IrAttachment(models.Model):
 
     def _why_not_synced(self):
         """One line per file, the first few of them."""
-        service = self.env["cloud_storage.sync.service"].sudo()
         config = self.env["cloud_storage.config"].sudo().get_active_config()
-        reasons = service._reasons_to_stay(self, config)
+        reasons = candidates.reasons_to_stay(self, config)
         lines = [
             "%s: %s"
             % (a.name, reasons.get(a) or a.cloud_error_message or _("still pending"))

@@ -3,6 +3,8 @@
 from odoo import _, fields, models
 from odoo.exceptions import UserError
 
+from ..engine import candidates
+
 
 class IrAttachment(models.Model):
     _inherit = "ir.attachment"
@@ -31,6 +33,5 @@ class IrAttachment(models.Model):
         config = self.env["cloud_storage.config"].browse(value)
         config.check_access_rights("read")
         config.check_access_rule("read")
-        service = self.env["cloud_storage.sync.service"].sudo()
         reader = self.env["res.users"] if self.env.su else self.env.user
-        return service._candidate_domain(config.sudo(), reader=reader)
+        return candidates.domain(config.sudo(), reader=reader)

@@ -10,6 +10,7 @@ from odoo.tools import human_size
 
 from ..drive import download
 from ..drive.errors import ChecksumError, DriveError
+from ..engine.selection import check_fits_here
 from ..exceptions import CloudFileError
 from ..utils.digests import size_and_digests
 
@@ -89,7 +90,7 @@ class IrAttachment(models.Model):
     def _check_room(self, size):
         """:raises CloudFileError: the disk would have less left than is kept free"""
         try:
-            self.env["cloud_storage.sync.service"]._check_fits(size)
+            check_fits_here(self.env, size)
         except UserError as err:
             raise CloudFileError("%s: %s" % (self.name, err)) from err
 

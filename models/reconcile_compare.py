@@ -1,9 +1,8 @@
 """What differs between an account's files in Drive and the attachments that use them."""
+
 import logging
 import os
 from collections import defaultdict, namedtuple
-
-from psycopg2.extras import execute_values
 
 from odoo import _
 from odoo.exceptions import UserError
@@ -12,15 +11,16 @@ from ..drive.client import LIST_FIELDS
 from ..drive.compare import OTHER, SAME, UNKNOWN, size_of
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
 from ..drive.query import with_app_property
-from ..engine.transaction import retrying
-from .content_proof import is_complete, judge, row_size
-from .drive_metadata import (
+from ..engine import attachments
+from ..engine.metadata import (
     DATABASE,
     attachment_id,
     drive_name,
     is_neighbours,
     properties_of,
 )
+from ..engine.transaction import retrying
+from .content_proof import is_complete, judge, row_size
 
 _logger = logging.getLogger(__name__)
 
@@ -39,12 +39,6 @@ SELECTED = COLUMNS.replace(" ", ", ").replace(
 Row = namedtuple("Row", COLUMNS)
 #: A difference: what kind, the file's metadata (None when it is gone), its attachments.
 Drift = namedtuple("Drift", "kind file rows")
-#: Sha1s that Drive has and the rows did not know yet.
-NOTE_SHA1 = """
-UPDATE ir_attachment AS a SET cloud_sha1 = v.sha1
-FROM (VALUES %s) AS v (id, drive_id, sha1)
-WHERE a.id = v.id AND a.cloud_file_id = v.drive_id AND a.cloud_sha1 IS NULL
-"""
 
 
 def is_settled(row):
@@ -79,7 +73,7 @@ class Comparison:
 
     def __init__(self, run):
         self.run, self.env, self.auth = run, run.env, run.auth
-        self.client, self.uuid = run.client, run.auth._database_uuid()
+        self.client, self.uuid = run.drive, run.auth._database_uuid()
         self.unused = []  # metadata of files that no attachment uses
         self.unused_in_trash = []  # those of them that are in the trash of Drive
         self._questions = QUESTIONS
@@ -223,9 +217,7 @@ class Comparison:
             retrying(self.env, lambda: self._write_proven(proven))
 
     def _write_proven(self, proven):
-        execute_values(self.env.cr._obj, NOTE_SHA1, proven, page_size=PAGE)
-        ids = [number for number, _file_id, _sha1 in proven]
-        self.env["ir.attachment"].invalidate_cache(["cloud_sha1"], ids)
+        attachments.note_sha1s(self.env, proven)
 
     def _local_drifts(self, file, rows):
         """What the rows themselves have wrong while their file is all right."""

@@ -11,10 +11,10 @@ from ..drive.errors import (
     InvalidRequestError,
     NotFoundError,
 )
+from ..engine import attachments, candidates, runner
+from ..engine.metadata import app_properties, drive_name
 from ..engine.transaction import retrying
-from .cloud_storage_restore_relink import MAX_INTEGER
 from .content_proof import DAMAGED, NO_CONTENT, PROVEN, prove, row_size
-from .drive_metadata import app_properties, drive_name
 
 _logger = logging.getLogger(__name__)
 
@@ -22,15 +22,6 @@ SAMPLE = 3  # files downloaded and hashed per comparison
 SAMPLE_BYTES = 8 * 1024 * 1024  # largest of them
 #: What is downloaded at most per comparison to prove what rows can not tell.
 PROOFS, PROOF_BYTES = 20, 256 * 1024 * 1024
-#: What a row has that did not know its content: as it was read from Drive.
-NOTE_CONTENT = """
-UPDATE ir_attachment SET cloud_sha1 = %(sha1)s, cloud_md5 = COALESCE(cloud_md5, %(md5)s),
-    file_size = CASE WHEN COALESCE(file_size, 0) = 0 THEN %(size)s ELSE file_size END,
-    checksum = CASE WHEN checksum IS NULL OR checksum = %(none)s THEN %(sha1)s
-        ELSE checksum END,
-    cloud_sync_status = 'synced', cloud_error_message = NULL
-WHERE id IN %(ids)s
-"""
 FIXED, FLAGGED, NOTED = "fixed", "flagged", "noted"
 MAX_DEPTH = 100  # folders above a file, Drive's own limit
 REFUSALS = (ForbiddenError, NotFoundError, InvalidRequestError)
@@ -44,7 +35,7 @@ class Mender:
 
     def __init__(self, run):
         self.run, self.env = run, run.env
-        self.client, self.service = run.client, run.service
+        self.client, self.service = run.drive, run.service
         self._again = set()  # attachments to upload again
         self._opened = set()  # folders that were taken out of the trash or made private
         self._proofs, self._proof_bytes = PROOFS, PROOF_BYTES
@@ -84,15 +75,15 @@ class Mender:
         """What is done once, after all differences."""
         self._sample()
         self._upload_again()
-        self.env["cloud_storage.trash"]._process(self.run.box)
+        self.env["cloud_storage.trash"]._process(self.run.deadline)
 
     def _upload_again(self):
         if not self._again or not self.run.config.is_active:
             return
         ids = sorted(self._again)
-        again = self.service._create_run(self.run.config, "single", ids=ids)
+        again = runner.create_run(self.run.config, "single", ids=ids)
         try:
-            self.service._work(again, self.run.box)
+            runner.work(again, self.run.deadline)
         except UserError as err:
             _logger.warning("Not uploaded again: %s", err)
 
@@ -146,7 +137,7 @@ class Mender:
             (tuple((row.id, row.cloud_file_id) for row in rows),),
         )
         ids = [row_id for (row_id,) in self.env.cr.fetchall()]
-        return self.service._attachments().browse(ids)
+        return candidates.everything(self.env).browse(ids)
 
     def _flag(self, rows, message):
         """Mark attachments as broken; nothing when they are marked so already."""
@@ -163,7 +154,7 @@ class Mender:
 
     def _mend_missing(self, drift):
         """Bytes that are here are uploaded again; else a sibling may have them."""
-        attachments = self.service._attachments()
+        attachments = candidates.everything(self.env)
         places = {
             row.id: self.service._content_elsewhere(row)
             for row in drift.rows
@@ -238,16 +229,7 @@ class Mender:
         """Write down what was read; the row is well then."""
         found = self._settled([row])
         if found:
-            self.env.cr.execute(
-                NOTE_CONTENT,
-                {
-                    "sha1": content.sha1,
-                    "md5": content.md5,
-                    "size": content.size if content.size <= MAX_INTEGER else None,
-                    "none": NO_CONTENT[-1],
-                    "ids": tuple(found.ids),
-                },
-            )
+            attachments.note_content(self.env, found.ids, content, NO_CONTENT[-1])
             found.invalidate_cache()
         return NOTED if row.cloud_sync_status == "synced" else FIXED
 

@@ -1,22 +1,22 @@
 """The folders of an account, as the comparison with Drive needs them."""
 from ..drive.errors import NotFoundError
-from .cloud_storage_folder import FolderBook
+from ..engine.folders import Folders
+from ..engine.rules import rule_of
 
 
 class AccountFolders:
     """Where the files of an account belong.
 
-    :param service: the ``cloud_storage.sync.service`` model
     :param auth: the account
     :param DriveClient client: the account's
     """
 
-    def __init__(self, service, auth, client):
-        self._service, self._client = service, client
+    def __init__(self, auth, client):
+        self._env, self._client = auth.env, client
         self._configs = auth.config_ids
         self._books = {}
         rules = self._configs.model_config_ids
-        rows = service.env["cloud_storage.folder"].search(
+        rows = auth.env["cloud_storage.folder"].search(
             [("model_config_id", "in", rules.ids)]
         )
         self._roots = set(self._configs.mapped("drive_root_folder_id")) - {False}
@@ -45,13 +45,12 @@ class AccountFolders:
     def home_of(self, row):
         """Id of the folder for an attachment, None when no rule covers it any more."""
         for config in self._configs:
-            rule = self._service._rule_of(config, row._asdict())
+            rule = rule_of(config, row._asdict())
             if rule:
                 return self._book(config).folder_for(rule, row.create_date)
         return None
 
     def _book(self, config):
         if config not in self._books:
-            env = self._service.env
-            self._books[config] = FolderBook(env, config, self._client)
+            self._books[config] = Folders(self._env, config, self._client)
         return self._books[config]

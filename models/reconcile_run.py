@@ -1,4 +1,5 @@
 """One comparison of an account's files in Drive with the attachments that use them."""
+
 import json
 import logging
 import random
@@ -7,9 +8,10 @@ from datetime import timedelta
 from odoo import _, fields
 
 from ..drive.errors import DriveError
+from ..engine import candidates, runner
+from ..engine.jobs.base import FileJob
 from ..engine.transaction import Deadline, retrying
 from .cloud_storage_restore_relink import RELINK_NEEDED
-from .file_run import FileRun
 from .reconcile_compare import PAGE, Comparison, Drift, select_rows
 from .reconcile_drift import Mender
 from .reconcile_folders import AccountFolders
@@ -38,21 +40,24 @@ LACKING_TOLD = "cloud_storage.lacking_told"
 NAMED = 10  # attachments without content that a message names
 
 
-class ReconcileRun(FileRun):
+class ReconcileRun(FileJob):
     """Compare all, then mend what differs.
 
     Nothing is mended before Drive gave the whole list, so an outage changes nothing.
     What does not fit into the budget or the time goes on in the background at once.
     """
 
-    def __init__(self, service, run, box):
-        super().__init__(service, run, box)
+    def __init__(self, run, deadline):
+        super().__init__(run, deadline)
+        self.service = self.env["cloud_storage.sync.service"]
         self.auth = self.env["cloud_storage.auth"].browse(self.params["auth_id"])
         self.budget = self.params.get("budget")
         self.checked = self.fixed = self.missing = self.errors = 0
         self.unknown = 0  # attachments whose file could not be checked
         self.relinked = 0  # attachments that got their content back
-        self.waiting = self.gone = self.kept = 0  # unused files: in grace, trashed, kept
+        self.waiting = self.gone = self.kept = (
+            0  # unused files: in grace, trashed, kept
+        )
         self.left = 0  # differences that nobody looked at yet
         self.lacking = []  # ids of attachments without content, when that matters
         self.writes = 0  # rows and files that were changed and count
@@ -61,7 +66,7 @@ class ReconcileRun(FileRun):
 
     def total(self):
         """Attachments that are in this account, less those compared before."""
-        count = self.service._count_attachments([("cloud_auth_id", "=", self.auth.id)])
+        count = candidates.count(self.env, [("cloud_auth_id", "=", self.auth.id)])
         return max(0, count - self.run.total_processed)
 
     def work(self):
@@ -72,18 +77,21 @@ class ReconcileRun(FileRun):
         """
         if self.params.get("fix_rows"):
             self.fixed += self.service._fix_links()
-        self.client = self.auth._drive_client(write=True, tries=TRIES)
-        self.folders = AccountFolders(self.service, self.auth, self.client)
+        self.limits.overtime = None  # a list that ends early would begin anew
+        self.drive = self.client(self.auth, write=True, tries=TRIES)
+        self.folders = AccountFolders(self.auth, self.drive)
         self.comparison = Comparison(self)
         drifts = self.comparison.drifts()
         self._notice_lost_rows(self.comparison.highest_mark())
-        if self.box.over:
-            self.box = Deadline(HEADROOM)  # else it would never get beyond comparing
+        if self.deadline.over:
+            self.deadline = Deadline(
+                HEADROOM
+            )  # else it would never get beyond comparing
         try:
             self._mend_all(drifts)
         except DriveError as err:
             self.env.cr.rollback()
-            self.reason = err
+            self.end(err)
         retrying(self.env, self._end)
 
     # -- mend --------------------------------------------------------------------------
@@ -108,7 +116,7 @@ class ReconcileRun(FileRun):
         """:param int limit: of ``writes``, where it ends"""
         for number, drift in enumerate(drifts):
             is_spent = limit is not None and self.writes >= limit
-            if is_spent or self._must_pause():
+            if is_spent or self.must_pause():
                 self.left += len(drifts) - number
                 return
             mender.mend(drift)
@@ -153,8 +161,12 @@ class ReconcileRun(FileRun):
 
     def _must_keep(self, overdue):
         """Whether files stay because an attachment lacks its content."""
-        queued = self.env["cloud_storage.trash"].sudo().search_count(
-            [("drive_file_id", "!=", False), ("auth_id", "=", self.auth.id)]
+        queued = (
+            self.env["cloud_storage.trash"]
+            .sudo()
+            .search_count(
+                [("drive_file_id", "!=", False), ("auth_id", "=", self.auth.id)]
+            )
         )
         if not overdue and not queued:
             return False
@@ -198,7 +210,9 @@ class ReconcileRun(FileRun):
         """Report, and have the background go on where that gets anywhere."""
         rows_left = bool(self.params.get("rows_left"))
         moves = self.fixed or self.writes or self.budget == 0
-        self.out_of_time = bool(self.reason is None and (self.left or rows_left) and moves)
+        self.out_of_time = bool(
+            self.reason is None and (self.left or rows_left) and moves
+        )
         if self.out_of_time:
             rest = {"auth_id": self.auth.id, "is_rest": True, "fix_rows": rows_left}
             self.run.params = json.dumps(rest)
@@ -277,7 +291,7 @@ class ReconcileRun(FileRun):
             subject = _("Cloud Storage: %s has news", self.run.name)
             if self.damage:
                 subject = _("Cloud Storage: %s found damage", self.run.name)
-            self.service._mail_about(self.run, subject, self.run.message)
+            runner.mail_about(self.run, subject, self.run.message)
 
     def _is_rest(self):
         return bool(self.params.get("is_rest"))

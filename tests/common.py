@@ -18,6 +18,8 @@ import odoo
 from odoo import SUPERUSER_ID, api
 from odoo.tests.common import BaseCase, get_db_name, tagged
 
+from ..engine import release
+from ..engine.transaction import Deadline
 from ..odoo_bridge import environments
 from .emulator import Emulator
 
@@ -173,6 +175,12 @@ class CloudCase(BaseCase):
     def _in_environments(self, func, *args, **kwargs):
         with environments():
             return func(*args, **kwargs)
+
+    def release_due(self, deadline=None):
+        """Free what was kept long enough; return the bytes."""
+        return release.release_due(
+            self.config, self.auth._drive_client, deadline or Deadline()
+        )
 
     def wait_for(self, condition, seconds=60):
         """Wait until ``condition()`` holds; fail when it never does."""

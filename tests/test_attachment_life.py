@@ -7,6 +7,7 @@ import uuid
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import mute_logger
 
+from ..engine import runner
 from ..models.ir_attachment_restore import PARTS
 from .common_content import ContentCase
 
@@ -294,7 +295,7 @@ class TestAttachmentLife(ContentCase):
         content = uuid.uuid4().bytes * 100
         attachment = self.damaged(content)
         service = self.env["cloud_storage.sync.service"]
-        run = service._create_run(
+        run = runner.create_run(
             self.config, "restore", ids=attachment.ids, trash=True
         )
         service.automatic_sync()
@@ -310,7 +311,7 @@ class TestAttachmentLife(ContentCase):
         drive_id = attachment.cloud_file_id
         self.emulator.edit_file(drive_id, content=b"changed")
         service = self.env["cloud_storage.sync.service"]
-        run = service._create_run(
+        run = runner.create_run(
             self.config, "restore", ids=attachment.ids, trash=True
         )
         service.automatic_sync()

@@ -5,6 +5,7 @@ Each test drives it step by step (``HttpCase.browser_js`` could run one script).
 
 from odoo.exceptions import AccessError
 
+from ..engine import runner
 from .common_browser import DONE, MANAGER, USER, BrowserCase
 
 APPS = ".o_navbar_apps_menu button, .o_menu_apps > li > a"
@@ -59,7 +60,7 @@ class TestAccess(BrowserCase):
         self.assertNoButtons(
             "action_authorize", "action_test_connection", "action_ask_revoke"
         )
-        run = self.env["cloud_storage.sync.service"]._create_run(self.config, "manual")
+        run = runner.create_run(self.config, "manual")
         self.open_record(run, user)
         self.see(".o_cloud_storage_progress", "waiting for the background job")
         self.assertNoButtons("action_stop", "action_resume")

@@ -4,6 +4,7 @@ Each test drives it step by step (``HttpCase.browser_js`` could run one script).
 runs meanwhile: a run moves because somebody looks at it.
 """
 
+from ..engine import runner
 from .common_browser import DONE, MANAGER, BrowserCase
 
 BAR = ".o_cloud_storage_progress [role=progressbar]"
@@ -66,7 +67,7 @@ class TestSyncRun(RunBrowserCase):
         """What a sync came to: files, errors, space freed."""
         self.config.delete_local_after_sync = True
         self.make_attachments(2, content=b"x" * 2048)
-        run = self.env["cloud_storage.sync.service"]._create_run(self.config, "manual")
+        run = runner.create_run(self.config, "manual")
         self.open_record(run, self.manager)
         self.see(".o_notification", "2 of 2 files, ")
         self.see(".o_notification", "freed")
@@ -74,7 +75,7 @@ class TestSyncRun(RunBrowserCase):
 
     def test_run_goes_on_where_the_slice_of_another_ended(self):
         self.make_attachments(4)
-        run = self.env["cloud_storage.sync.service"]._create_run(self.config, "manual")
+        run = runner.create_run(self.config, "manual")
         self.open_record(run, self.manager)
         self.see(DONE)
         self.see(WORDS, "4 of 4 files")

@@ -7,6 +7,7 @@ from contextlib import closing
 
 from odoo import SUPERUSER_ID, api
 
+from ..engine import runner
 from ..engine.transaction import Deadline, retrying
 from ..odoo_bridge import environments
 from .odoo_process import OdooShell
@@ -17,9 +18,10 @@ SECONDS = float(os.environ.get("CLOUD_STORAGE_TEST_SECONDS", "6"))
 FILES = 500
 CRASHES = 5
 WORK = """
+from odoo.addons.cloud_storage.engine import runner
 ready()
 service = env["cloud_storage.sync.service"]
-service._recover_dead_runs()
+runner.recover(env)
 runs = env["cloud_storage.sync.run"].search([("sync_type", "=", "%s")])
 runs.action_resume()
 env.cr.commit()
@@ -80,11 +82,10 @@ class TestConcurrency(RestoreCase):
         env["cloud_storage.sync.service"].manual_sync(self.config.id, limit=100)
 
     def restore_now(self, env, dice):
-        service = env["cloud_storage.sync.service"]
         ids = dice.sample(sorted(self.expected), 20)
         config = env["cloud_storage.config"].browse(self.config.id)
-        run = service._create_run(config, "restore", ids=ids)
-        service._run_slice(run, Deadline())
+        run = runner.create_run(config, "restore", ids=ids)
+        runner.work_in_background(run, Deadline())
         retrying(env, lambda: self.unpin(env, ids))
 
     def unpin(self, env, ids):

@@ -2,6 +2,7 @@ from odoo import fields
 from odoo.exceptions import AccessError
 from odoo.tools.convert import convert_file
 
+from ..engine import runner
 from .common import CloudCase
 
 MANAGER = "cloud_storage.group_cloud_storage_manager"
@@ -82,7 +83,7 @@ class TestConsent(CloudCase):
             ("automatic", {}),
             ("manual", {}),
         ):
-            run = self.service._create_run(self.config, sync_type, **params)
+            run = runner.create_run(self.config, sync_type, **params)
             self.run_cron()
             self.assertNothingLeft()
             self.assertEqual(run.state, "stopped")
@@ -221,7 +222,7 @@ class TestConsent(CloudCase):
         self.assertFalse(self.config.started_on)
 
     def test_chosen_files_do_not_follow_to_another_account(self):
-        run = self.service._create_run(
+        run = runner.create_run(
             self.config, "single", ids=self.file.ids, chosen_for=self.auth.id
         )
         self.config.auth_id = self.make_account("second@example.com")

@@ -7,6 +7,7 @@ from odoo.tests.common import TransactionCase, tagged
 from odoo.addons.base.tests import test_image, test_ir_attachment, test_ir_http
 from odoo.addons.web.tests import test_image as test_web_image
 
+from ..engine import attachments, release
 from .common import ENDPOINTS, the_emulator
 
 
@@ -131,9 +132,9 @@ class EverythingInDrive(DemoUser):
             ),
         )
         attachment.invalidate_cache()
-        service = attachment.env["cloud_storage.sync.service"]
-        rows = service._copies("id = %s", [attachment.id])
-        service._drop_local_bytes([service._measured(row) for row in rows])
+        rows = release._copies(attachment.env, "id = %s", [attachment.id])
+        measured = [release._measured(attachment.env, row) for row in rows]
+        attachments.drop_bytes(attachment.env, measured)
         self.offloaded.add(attachment.id)
 
 

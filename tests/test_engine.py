@@ -7,8 +7,8 @@ from unittest.mock import patch
 from odoo import fields
 
 from ..drive import retry
-from ..engine import savings
-from ..models.upload_ledger import UploadLedger
+from ..engine import release, savings
+from ..engine.jobs.results import Results
 from .common import CloudCase
 
 MB = 1024 * 1024
@@ -131,7 +131,7 @@ class TestUpload(CloudCase):
         self.assertFalse(self.drive_files())
 
 
-class CountingBox:
+class CountingDeadline:
     """A deadline that comes after some looks at it."""
 
     looks = 0
@@ -189,10 +189,9 @@ class TestRelease(CloudCase):
         for attachment in odd | fine:
             attachment.cloud_synced_date -= timedelta(days=2)
         self.cr.commit()
-        service = self.env["cloud_storage.sync.service"]
-        box = CountingBox()
-        freed = service._release_due(self.config, box)
-        self.assertLessEqual(box.looks, 2)
+        deadline = CountingDeadline()
+        freed = self.release_due(deadline)
+        self.assertLessEqual(deadline.looks, 2)
         self.assertEqual(freed, len(b"fine one"))
         self.assertTrue(odd.store_fname)
         self.assertFalse(fine.store_fname)
@@ -207,8 +206,7 @@ class TestRelease(CloudCase):
         return files
 
     def release(self):
-        service = self.env["cloud_storage.sync.service"]
-        freed = service._release_due(self.config)
+        freed = self.release_due()
         self.fresh()
         return freed
 
@@ -266,7 +264,7 @@ class TestRelease(CloudCase):
         self.fresh()
         self.assertFalse(by_model.store_fname)
         self.assertTrue(by_type.store_fname)
-        self.assertEqual(service._release_now(other, by_type.ids), 0)
+        self.assertEqual(release.release_uploaded(other, by_type.ids), 0)
         self.assertTrue(by_type.store_fname)
 
     def test_nothing_is_released_while_drive_is_down(self):
@@ -350,14 +348,14 @@ class TestDeduplicate(CloudCase):
         first = self.make_attachment(b"same")
         self.sync()
         second = self.make_attachment(b"same", name="other.txt")
-        genuine, done = getattr(UploadLedger, method), []
+        genuine, done = getattr(Results, method), []
 
         def between(ledger, pairs, *rest):
             if pairs and not done:
                 done.append(meanwhile(first))
             return genuine(ledger, pairs, *rest)
 
-        with patch.object(UploadLedger, method, between):
+        with patch.object(Results, method, between):
             self.assertEqual(self.sync()["synced"], 1)
         self.assertTrue(done)
         return second

@@ -1,5 +1,6 @@
 from odoo.exceptions import AccessError, UserError, ValidationError
 
+from ..engine import candidates
 from .common import CloudCase
 
 MANAGER = "cloud_storage.group_cloud_storage_manager"
@@ -51,7 +52,7 @@ class TestFilterRights(CloudCase):
     def covered(self):
         """The files of this test that the engine would move."""
         files = self.open_file | self.secret_file
-        ids, _up_to = self.service._next_candidates(self.config, 0, 100)
+        ids, _up_to = candidates.next_ids(self.config, 0, 100)
         return files.filtered(lambda file: file.id in ids)
 
     # -- who may write what ------------------------------------------------------------
@@ -131,7 +132,7 @@ class TestFilterRights(CloudCase):
         for domain in ("[]", "[('ref', 'like', '%token')]"):
             self.write_as(self.manager, domain=domain)
             self.assertEqual(self.covered(), self.open_file, domain)
-            reasons = self.service._reasons_to_stay(self.secret_file, self.config)
+            reasons = candidates.reasons_to_stay(self.secret_file, self.config)
             self.assertIn("filtered out", reasons[self.secret_file])
         self.sync()
         self.assertEqual(self.open_file.cloud_sync_status, "synced")
@@ -142,7 +143,7 @@ class TestFilterRights(CloudCase):
         other = self.env["res.company"].create({"name": "Other"})
         self.addCleanup(self._drop, other)
         config = self.config.with_context(allowed_company_ids=other.ids)
-        self.assertEqual(self.service._count_candidates(config), 1)
+        self.assertEqual(candidates.count_waiting(config), 1)
 
     def test_rights_are_those_of_now(self):
         self.write_as(self.admin, domain=repr([("ref", "like", "%token")]))

@@ -3,6 +3,7 @@ import hashlib
 import os
 import uuid
 
+from ..engine import release, selection
 from ..exceptions import CloudFileError
 from .collision import pair
 from .common_content import ContentCase
@@ -382,8 +383,7 @@ class TestRestoring(IdentityCase):
 
     def test_room_that_is_kept_free(self):
         attachment = self.in_drive(uuid.uuid4().bytes)
-        service = self.env["cloud_storage.sync.service"]
-        size = service._free_bytes()
+        size = selection.free_bytes(self.env)
         self.set_columns(attachment, cloud_size_bytes=size)
         with self.assertRaises(CloudFileError) as caught:
             attachment.restore_from_cloud()
@@ -401,7 +401,7 @@ class TestReleasing(IdentityCase):
         return attachment
 
     def release(self, attachment):
-        self.env["cloud_storage.sync.service"]._release_due(self.config)
+        self.release_due()
         self.fresh()
         return not attachment.store_fname
 
@@ -437,11 +437,10 @@ class TestReleasing(IdentityCase):
 
     def test_pinned_while_drive_is_asked(self):
         attachment = self.kept(uuid.uuid4().bytes)
-        service = self.env["cloud_storage.sync.service"]
-        rows = service._releasable(self.config, 0)
-        proven = service._proven(self.auth, rows)
+        rows = release._releasable(self.config, 0)
+        proven = release._proven(self.env, self.auth._drive_client, rows)
         self.assertEqual([row.id for row in proven], attachment.ids)
         attachment.cloud_keep_local = True
         self.cr.commit()
-        self.assertEqual(service._release(proven), 0)
+        self.assertEqual(release._release(self.env, proven), 0)
         self.assertTrue(attachment.store_fname)

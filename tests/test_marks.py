@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from odoo.tools import mute_logger
 
-from ..models.drive_metadata import ATTACHMENT, CHECKSUM, RECORD
+from ..engine.metadata import ATTACHMENT, CHECKSUM, RECORD
 from .common_content import ContentCase
 
 TRASH = "odoo.addons.cloud_storage.models.cloud_storage_trash"

@@ -3,6 +3,7 @@ import hashlib
 import os
 import uuid
 
+from ..engine import release
 from .common_content import MB, ContentCase
 
 
@@ -136,10 +137,10 @@ class TestMeasure(ContentCase):
         unknown = self.make_in("both", b"size unknown")
         self.set_columns(unknown, file_size=None)
         files = longer | column | same_size | unknown
-        service = self.env["cloud_storage.sync.service"]
-        self.assertEqual(service._release_now(self.config, files.ids), 0)
+        self.assertEqual(release.release_uploaded(self.config, files.ids), 0)
         self.env.cr.commit()
-        rows = service._copies("id IN %s", [tuple(files.ids)])
-        self.assertEqual(service._release(service._proven(self.auth, rows)), 0)
+        rows = release._copies(self.env, "id IN %s", [tuple(files.ids)])
+        proven = release._proven(self.env, self.auth._drive_client, rows)
+        self.assertEqual(release._release(self.env, proven), 0)
         self.fresh()
         self.assertTrue(all(a._has_local_bytes() for a in files))

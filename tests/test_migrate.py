@@ -2,9 +2,10 @@ from unittest.mock import patch
 
 from odoo.exceptions import UserError
 
+from ..engine import runner
+from ..engine.jobs.migrate import MigrateJob
+from ..engine.jobs.results import Results
 from ..engine.transaction import Deadline
-from ..models.migrate_run import MigrateRun
-from ..models.upload_ledger import UploadLedger
 from .test_restore import RestoreCase
 
 
@@ -162,7 +163,7 @@ class TestMigrate(RestoreCase):
         def crash(*_args):
             raise UserError(third.name)
 
-        with patch.object(MigrateRun, "_repoint", crash):
+        with patch.object(MigrateJob, "_repoint", crash):
             self.migrate(target_auth_id=third.id)
         self.assertEqual(files.cloud_auth_id, self.auth)
         self.assertEqual(len(self.owned("third@example.com")), 2)
@@ -179,7 +180,7 @@ class TestMigrate(RestoreCase):
         second = self.make_attachment(content, name="second.txt")
         self.config.delete_local_after_sync = True
         self.cr.commit()
-        genuine, done = UploadLedger.write, []
+        genuine, done = Results.write, []
 
         def between(ledger, good, *rest):
             if good and not done:
@@ -187,7 +188,7 @@ class TestMigrate(RestoreCase):
                 self.move_elsewhere()
             return genuine(ledger, good, *rest)
 
-        with patch.object(UploadLedger, "write", between):
+        with patch.object(Results, "write", between):
             self.assertEqual(self.sync()["synced"], 1)
         self.assertTrue(done)
         self.fresh()
@@ -211,7 +212,7 @@ class TestMigrate(RestoreCase):
             wizard.action_confirm()
             run = env["cloud_storage.sync.run"].search([("state", "=", "queued")])
             with run._alive():
-                env["cloud_storage.sync.service"]._worker(run, Deadline()).work()
+                runner.job_of(run, Deadline()).work()
             env.cr.commit()
 
     def test_same_account_refused(self):

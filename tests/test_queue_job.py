@@ -4,6 +4,7 @@ import time
 import unittest
 from unittest.mock import patch
 
+from ..engine import runner
 from ..engine.transaction import LIVE_LOCK
 from ..models.config import config_actions as buttons
 from . import common_server
@@ -69,9 +70,7 @@ class JobCase(RestoreCase):
         return count
 
     def short_slices(self, seconds=0.5):
-        patcher = patch.object(
-            type(self.service), "_slice_seconds", lambda _self: seconds
-        )
+        patcher = patch.object(runner, "slice_seconds", lambda: seconds)
         patcher.start()
         self.addCleanup(patcher.stop)
 
@@ -269,7 +268,7 @@ class TestJobRunner(JobCase):
         theirs = self.make_attachments(30, name="a.bin")
         files, run = self.long_run(30)
         self.contents.update({file: file.raw for file in theirs})
-        runs = run | self.service._create_run(other, "manual")
+        runs = run | runner.create_run(other, "manual")
         runs._go_on()
         self.cr.commit()
         channels = {"ODOO_QUEUE_JOB_CHANNELS": "root:4,%s:2" % CHANNEL}

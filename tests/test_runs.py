@@ -5,8 +5,8 @@ from unittest.mock import patch
 from odoo.exceptions import AccessError, UserError
 
 from ..drive import source
+from ..engine import runner
 from ..engine.transaction import LIVE_LOCK, Deadline, retrying
-from ..models import cloud_storage_sync_background as background
 from .common import CloudCase
 from .mailbox import Mailbox
 
@@ -231,11 +231,11 @@ class TestProgress(RunCase):
         self.assertEqual(self.runs().state, "stopped")
 
     def test_stop_of_a_queued_run(self):
-        run = self.service._create_run(self.config, "manual", 10)
+        run = runner.create_run(self.config, "manual", 10)
         run.action_stop()
         self.assertEqual(run.state, "stopped")
         self.make_attachments(1)
-        self.service._run_slice(run, Deadline(None))
+        runner.work_in_background(run, Deadline(None))
         self.assertFalse(self.drive_files())
 
     def test_button_goes_on_in_the_background(self):
@@ -333,7 +333,7 @@ class TestProgress(RunCase):
         self.make_attachments(30)
         self.config.max_parallel_uploads = 1
         self.slow_down(60)
-        with patch.object(type(self.service), "_slice_seconds", lambda _self: 0.5):
+        with patch.object(runner, "slice_seconds", lambda: 0.5):
             first = self.service.automatic_sync()
         self.assertGreater(first["remaining"], 0)
         self.assertGreater(first["synced"], 0)
@@ -347,7 +347,7 @@ class TestProgress(RunCase):
         content = b"0123456789abcdef" * 1024 * 1024
         attachment = self.make_attachment(content, name="large.pdf")
         self.slow_down(300)
-        short = patch.object(type(self.service), "_slice_seconds", lambda _self: 0.8)
+        short = patch.object(runner, "slice_seconds", lambda: 0.8)
         with short, patch.object(source, "CHUNK", 4 * 1024 * 1024):
             self.service.automatic_sync()
         self.assertEqual(attachment.cloud_sync_status, "local")
@@ -372,7 +372,7 @@ class TestProgress(RunCase):
         self.make_attachments(10)
         self.config.max_parallel_uploads = 1
         self.slow_down(60)
-        with patch.object(type(self.service), "_slice_seconds", lambda _self: 0.2):
+        with patch.object(runner, "slice_seconds", lambda: 0.2):
             self.service.automatic_sync()
         self.fresh()
         triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
@@ -396,7 +396,7 @@ class TestProgress(RunCase):
 
     def test_stale_rows_are_taken_up(self):
         attachment = self.make_attachments(1)
-        dead = self.service._create_run(self.config, "manual", 10)
+        dead = runner.create_run(self.config, "manual", 10)
         dead.write({"state": "running"})
         attachment.write({"cloud_sync_status": "pending", "cloud_run_id": dead.id})
         self.assertEqual(self.sync()["synced"], 1)
@@ -405,7 +405,7 @@ class TestProgress(RunCase):
 
     def test_rows_of_a_living_run_are_left_alone(self):
         attachment = self.make_attachments(1)
-        living = self.service._create_run(self.config, "manual", 10)
+        living = runner.create_run(self.config, "manual", 10)
         attachment.write(
             {"cloud_sync_status": "pending", "cloud_run_id": living.id}
         )
@@ -429,5 +429,5 @@ class TestSliceLength(RunCase):
             ("limit_time_real_cron", 40, 20),
         ):
             config[name] = value
-            with patch.object(background, "odoo_config", config):
-                self.assertEqual(self.service._slice_seconds(), expected)
+            with patch.object(runner, "odoo_config", config):
+                self.assertEqual(runner.slice_seconds(), expected)

@@ -1,6 +1,7 @@
 from odoo.exceptions import AccessError
 from odoo.tests.common import tagged
 
+from ..engine import candidates
 from .common import CloudCase
 from .common_browser import USER
 
@@ -95,8 +96,7 @@ class TestSavings(CloudCase):
         self.make_attachments(5)
         self.make_attachments(3, name="x.exe")
         report = self.report()
-        service = self.env["cloud_storage.sync.service"]
-        self.assertEqual(report.files, service._count_candidates(self.config))
+        self.assertEqual(report.files, candidates.count_waiting(self.config))
         total = self.env["ir.attachment"].search_count([("id", "!=", 0)])
         self.assertEqual(report.files + report.stay_files, total)
 

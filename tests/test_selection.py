@@ -8,7 +8,8 @@ from odoo import fields
 from odoo.exceptions import ValidationError
 from odoo.tools import mute_logger
 
-from ..models.cloud_storage_sync_selection import WINDOW
+from ..engine import candidates
+from ..engine.candidates import WINDOW
 from .common import CloudCase, make_png
 
 TODO_INDEX = "ir_attachment_cloud_waiting_idx"
@@ -20,12 +21,11 @@ class TestSelection(CloudCase):
     def goes(self, attachment):
         """Whether the candidates hold the attachment; the reasons must agree."""
         self.env["ir.attachment"].flush()
-        service = self.env["cloud_storage.sync.service"]
-        walked = attachment.id in service._next_candidates(self.config, 0, 10**4)[0]
-        found = attachment in service._search_attachments(
-            service._candidate_domain(self.config)
+        walked = attachment.id in candidates.next_ids(self.config, 0, 10**4)[0]
+        found = attachment in candidates.search(
+            self.env, candidates.domain(self.config)
         )
-        explained = service._reasons_to_stay(attachment, self.config)
+        explained = candidates.reasons_to_stay(attachment, self.config)
         self.assertEqual(walked, found, "the walk and the domain disagree")
         waiting = attachment.cloud_next_attempt or attachment.cloud_sync_status not in (
             "local",
@@ -112,8 +112,7 @@ class TestSelection(CloudCase):
         partner = self.env["res.partner"].create(
             {"name": "P", "image_1920": base64.b64encode(make_png(64))}
         )
-        field_files = self.env["cloud_storage.sync.service"]._search_attachments(
-            [("res_model", "=", "res.partner"), ("res_id", "=", partner.id)]
+        field_files = candidates.search(self.env, [("res_model", "=", "res.partner"), ("res_id", "=", partner.id)]
         )
         image = field_files.filtered(lambda a: a.res_field == "image_1920")
         self.set_types(("png", 0))
@@ -311,8 +310,7 @@ class TestCostOfSelection(CloudCase):
             (partner,),
         )
         self.cr.execute("ANALYZE ir_attachment")
-        service = self.env["cloud_storage.sync.service"]
-        ids, up_to = service._next_candidates(self.config, 0, 64)
+        ids, up_to = candidates.next_ids(self.config, 0, 64)
         self.assertEqual(len(ids), 64)
         plans = [self._plan(after) for after in (0, up_to)]
         for plan in plans:
@@ -324,7 +322,6 @@ class TestCostOfSelection(CloudCase):
     def _plan(self, after_id):
         """The plan, with real row counts, of the query that claims."""
         executed = []
-        service = self.env["cloud_storage.sync.service"]
         execute = self.cr.execute
 
         def spy(query, params=None, **kwargs):
@@ -333,7 +330,7 @@ class TestCostOfSelection(CloudCase):
 
         self.cr.execute = spy
         try:
-            service._next_candidates(self.config, after_id, 64)
+            candidates.next_ids(self.config, after_id, 64)
         finally:
             del self.cr.execute
         query, params = executed[-1]

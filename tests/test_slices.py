@@ -1,6 +1,7 @@
 import os
 from unittest.mock import patch
 
+from ..engine import runner
 from ..engine.transaction import Deadline
 from .common import CloudCase
 
@@ -19,7 +20,7 @@ class TestTurns(CloudCase):
 
     def automatic_sync(self, seconds):
         self.cr.commit()
-        slices = patch.object(type(self.service), "_slice_seconds", lambda _self: seconds)
+        slices = patch.object(runner, "slice_seconds", lambda: seconds)
         with slices:
             self.service.automatic_sync()
         self.fresh()
@@ -38,8 +39,8 @@ class TestTurns(CloudCase):
             self.skipTest("this Odoo has no triggers for crons")
         cron = self.env.ref("cloud_storage.cron_automatic_sync")
         triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
-        run = self.service._create_run(self.config, "manual")
-        self.service._work(run, Deadline(0))
+        run = runner.create_run(self.config, "manual")
+        runner.work(run, Deadline(0))
         self.fresh()
         self.assertEqual(run.state, "queued")
         woken = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
@@ -55,7 +56,7 @@ class TestTurns(CloudCase):
         run = self.automatic_sync(60)[0]
         ended = run.end_time
         self.make_attachments(1)
-        self.service._run_slice(run, Deadline())
+        runner.work_in_background(run, Deadline())
         self.fresh()
         self.assertEqual((run.state, run.end_time), ("done", ended))
         self.assertEqual(run.total_processed, 1)
@@ -78,7 +79,7 @@ class TestSlices(CloudCase):
 
     def first_slice(self, work):
         """Work until the time is over and the large file goes back."""
-        with patch.object(type(self.service), "_slice_seconds", lambda _self: 0.7):
+        with patch.object(runner, "slice_seconds", lambda: 0.7):
             work()
         self.fresh()
         self.emulator.clear_faults()
@@ -108,16 +109,16 @@ class TestSlices(CloudCase):
 
     def test_failed_file_of_a_selection_is_tried_once_per_run(self):
         ids = (self.large | self.broken | self.good).ids
-        run = self.service._create_run(self.config, "single", ids=ids)
-        self.first_slice(lambda: self.service._run_slice(run, Deadline(0.7)))
-        self.service._run_slice(run, Deadline())
+        run = runner.create_run(self.config, "single", ids=ids)
+        self.first_slice(lambda: runner.work_in_background(run, Deadline(0.7)))
+        runner.work_in_background(run, Deadline())
         self.assertTriedOnce(run)
 
     def test_resumed_run_tries_again(self):
-        run = self.service._create_run(self.config, "single", ids=self.broken.ids)
-        self.service._run_slice(run, Deadline())
+        run = runner.create_run(self.config, "single", ids=self.broken.ids)
+        runner.work_in_background(run, Deadline())
         run.write({"state": "failed"})  # as if something had ended it early
         run.action_resume()
-        self.service._run_slice(run, Deadline())
+        runner.work_in_background(run, Deadline())
         self.fresh()
         self.assertEqual(set(self.broken.mapped("cloud_attempts")), {2})

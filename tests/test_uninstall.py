@@ -6,7 +6,7 @@ from unittest.mock import patch
 from odoo.exceptions import AccessDenied, RedirectWarning, UserError
 from odoo.tools import config
 
-from ..engine import transaction, uninstall
+from ..engine import runner, transaction, uninstall
 from ..exceptions import RunBusyError
 from ..hooks import uninstall_hook
 from ..utils.cache_layout import CacheLayout
@@ -350,7 +350,7 @@ class TestUninstallAlone(RestoreCase):
 
     def test_run_that_does_not_pause(self):
         """Who is asked to leave knows who is at work; nothing was changed."""
-        run = self.env["cloud_storage.sync.service"]._create_run(self.config, "manual")
+        run = runner.create_run(self.config, "manual")
         with self.other_transaction() as env:
             with run.with_env(env)._alive(), patch.object(uninstall, "PAUSE_SECONDS", 1):
                 self.begin()

@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.tools import human_size
 
+from ..engine import runner
+
 
 class CloudStorageWizard(models.AbstractModel):
     """Preview, confirm, run: what the wizards have in common."""
@@ -55,15 +57,9 @@ class CloudStorageWizard(models.AbstractModel):
             "target": "new",
         }
 
-    @api.model
-    def _service(self):
-        """The service with all rights, for managers only."""
-        self._check_manager()
-        return self.env["cloud_storage.sync.service"].sudo()
-
     def _start(self, sync_type, config, params):
         """Queue a run for the background and show it."""
-        service = self._service()
-        run = service._create_run(config.sudo(), sync_type, **params)
+        self._check_manager()
+        run = runner.create_run(config.sudo(), sync_type, **params)
         run._go_on()
         return run.action_open()

@@ -1,5 +1,7 @@
 from odoo import _, api, fields, models
 
+from ..engine import selection
+
 
 class CloudStorageWizardMigrate(models.TransientModel):
     """Move files from one account to another."""
@@ -83,11 +85,11 @@ class CloudStorageWizardMigrate(models.TransientModel):
         return self._start("migrate", config, self._params())
 
     def _preview(self):
-        service = self._service()
+        self._check_manager()
         source, target = self.source_auth_id.sudo(), self.target_auth_id.sudo()
-        service._check_accounts_differ(source, target)
-        found = service._preview_rows(service._selection_domain(self._params()))
-        service._check_room(target, found[1])
+        selection.check_accounts_differ(source, target)
+        found = selection.preview_rows(self.env, selection.in_drive(self._params()))
+        selection.check_fits_in_drive(target.sudo(), found[1])
         return found
 
     def _params(self):

@@ -2,6 +2,8 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import human_size
 
+from ..engine import selection
+
 
 class CloudStorageWizardRestore(models.TransientModel):
     """Bring files back from Drive to this server."""
@@ -48,7 +50,8 @@ class CloudStorageWizardRestore(models.TransientModel):
     free_text = fields.Char("Free on This Server", compute="_compute_free_text")
 
     def _compute_free_text(self):
-        free = self._service()._free_bytes()
+        self._check_manager()
+        free = selection.free_bytes(self.env)
         self.free_text = _("unknown") if free is None else human_size(free)
 
     @api.depends("state", "trash_afterwards", "file_count")
@@ -63,18 +66,22 @@ class CloudStorageWizardRestore(models.TransientModel):
         words = _("Restored files are kept local: no sync moves them again.")
         if not self.trash_afterwards:
             return words + " " + _("Their copies in Drive stay where they are.")
-        return words + " " + _(
-            "Once each of them is here and verified, its copy in Drive goes to the"
-            " trash: %s. Drive empties the trash after 30 days.",
-            self._files_text(self.file_count, self._size_in_drive()),
+        return (
+            words
+            + " "
+            + _(
+                "Once each of them is here and verified, its copy in Drive goes to the"
+                " trash: %s. Drive empties the trash after 30 days.",
+                self._files_text(self.file_count, self._size_in_drive()),
+            )
         )
 
     def _size_in_drive(self):
         """Bytes of the files, those that are on this server as well included."""
         if self.mode == "folder":
             return self.total_size
-        service = self._service()
-        return service._preview_rows(service._restore_domain(self._params()))[1]
+        wanted = selection.to_restore(self.env, self._params())
+        return selection.preview_rows(self.env, wanted)[1]
 
     @api.model
     def _default_mode(self):
@@ -99,7 +106,7 @@ class CloudStorageWizardRestore(models.TransientModel):
         """
         self.ensure_one()
         count, size, names = self._preview()
-        self._service()._check_fits(size)
+        selection.check_fits_here(self.env, size)
         return self._show_preview(count, size, names)
 
     def action_confirm(self):
@@ -108,20 +115,22 @@ class CloudStorageWizardRestore(models.TransientModel):
         :raises UserError: they do not fit on this server's disk
         """
         self.ensure_one()
-        self._service()._check_fits(self._preview()[1])
+        selection.check_fits_here(self.env, self._preview()[1])
         return self._start("restore", self.config_id, self._params())
 
     def _preview(self):
-        service, params = self._service(), self._params()
+        self._check_manager()
+        params = self._params()
         if self.mode == "folder":
             auth = self.config_id.sudo().auth_id
-            return service._preview_folder(
+            return selection.preview_folder(
                 auth, params["folder_id"], params["only_ours"]
             )
-        domain = service._restore_domain(params)
-        count, _size, names = service._preview_rows(domain)
+        domain = selection.to_restore(self.env, params)
+        count, _size, names = selection.preview_rows(self.env, domain)
         # what is here already needs no room
-        size = service._preview_rows(domain + service._remote_domain())[1]
+        remote = domain + selection.remote(self.env)
+        size = selection.preview_rows(self.env, remote)[1]
         return count, size, names
 
     def _params(self):

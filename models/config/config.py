@@ -4,7 +4,7 @@ from odoo.tools.sql import column_exists, table_exists
 
 from ...drive.errors import DriveError, ForbiddenError, NotFoundError
 from ...drive.query import FOLDER_TYPE
-from ...engine import savings
+from ...engine import candidates, savings
 
 #: What tells that the sync of a configuration was under way before it was asked for.
 RAN = """
@@ -122,9 +122,8 @@ class CloudStorageConfig(models.Model):
     ]
 
     def _compute_counts(self):
-        service = self.env["cloud_storage.sync.service"].sudo()
         for config in self:
-            counts = service._count_states(config, self._reader())
+            counts = candidates.count_states(config.sudo(), self._reader())
             config.pending_count = counts["pending"]
             config.synced_count = counts["synced"]
             config.error_count = counts["errors"]

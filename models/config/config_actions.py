@@ -3,10 +3,13 @@
 from odoo import _, api, fields, models
 from odoo.tools import human_size
 
+from ...engine import runner
 from ...engine.transaction import Deadline
-from ...utils.constants import BUTTON_SECONDS, DEFAULT_LIMIT
+from ..sync.service import DEFAULT_LIMIT
 from .file_type import DEFAULT_FILE_TYPES
 from .model_config import DEFAULT_MODELS
+
+BUTTON_SECONDS = 15  # how long a button works before the rest goes to the background
 
 
 class CloudStorageConfig(models.Model):
@@ -75,10 +78,9 @@ class CloudStorageConfig(models.Model):
         """
         self.ensure_one()
         self._check_manager()
-        service = self.env["cloud_storage.sync.service"].sudo()
         self._mark_started()
-        run = service._create_run(service._config(self.id), "manual", DEFAULT_LIMIT)
-        service._work(run, Deadline(BUTTON_SECONDS))
+        run = runner.create_run(self.sudo(), "manual", DEFAULT_LIMIT)
+        runner.work(run, Deadline(BUTTON_SECONDS))
         if run.state == "queued":
             return run.action_open()
         return self._notification(
@@ -101,9 +103,8 @@ class CloudStorageConfig(models.Model):
         """
         self.ensure_one()
         self._check_manager()
-        service = self.env["cloud_storage.sync.service"].sudo()
         self._mark_started()
-        run = service._create_run(service._config(self.id), "manual")
+        run = runner.create_run(self.sudo(), "manual")
         run._go_on()
         return run.action_open()
 

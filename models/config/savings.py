@@ -3,7 +3,7 @@
 from odoo import _, api, fields, models
 from odoo.tools import human_size
 
-from ...engine import savings
+from ...engine import candidates, savings
 
 
 class CloudStorageSavings(models.TransientModel):
@@ -156,8 +156,8 @@ class CloudStorageSavings(models.TransientModel):
         self.ensure_one()
         self._check_manager()
         config = self.config_id
-        service = self.env["cloud_storage.sync.service"].sudo()
-        if not config.started_on and service._count_candidates(config) > self.files:
+        waiting = candidates.count_waiting(config.sudo())
+        if not config.started_on and waiting > self.files:
             return config.action_ask_sync()
         return config.action_start_sync()
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from odoo import _, api, fields, models
 from odoo.tools.misc import format_date
 
-from ...engine import statistics
-from ..cloud_storage_sync_run import UNFINISHED
+from ...engine import candidates, statistics
+from ..sync.run import UNFINISHED
 
 TREND_DAYS = 30
 MOST_PROBLEMS = 10
@@ -63,11 +63,10 @@ class CloudStorageDashboard(models.Model):
     def _compute_totals(self):
         self.synced_files, self.synced_bytes = statistics.in_cloud(self.env)
         self.freed_bytes = statistics.bytes_freed(self.env)
-        service = self.env["cloud_storage.sync.service"].sudo()
         configs = self.env["cloud_storage.config"].sudo()
         configs = configs.search([("is_active", "=", True)])
         reader = self._reader()
-        self.pending_files = sum(service._count_candidates(c, reader) for c in configs)
+        self.pending_files = sum(candidates.count_waiting(c, reader) for c in configs)
         problems = self.env["cloud_storage.cause"].search([])
         self.error_files = sum(problems.mapped("files"))
 

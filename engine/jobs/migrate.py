@@ -1,10 +1,11 @@
 """Moving files from one account to another, without touching the disk."""
+
 import logging
 
 from odoo.exceptions import UserError
 
-from ..drive.download import Download
-from ..drive.errors import (
+from ...drive.download import Download
+from ...drive.errors import (
     ChecksumError,
     ConflictError,
     DriveError,
@@ -12,12 +13,14 @@ from ..drive.errors import (
     InvalidRequestError,
     NotFoundError,
 )
-from ..drive.source import Source
-from ..drive.upload import upload, verify
-from ..engine.transaction import retrying
-from .cloud_storage_folder import ROOT_NAME, FolderBook
-from .drive_metadata import OURS, app_properties, drive_name
-from .file_run import AttachmentRun
+from ...drive.source import Source
+from ...drive.upload import upload, verify
+from .. import attachments, candidates, selection
+from ..folders import ROOT_NAME, Folders
+from ..metadata import OURS, app_properties, drive_name
+from ..rules import rule_of
+from ..transaction import retrying
+from .base import AttachmentJob
 
 _logger = logging.getLogger(__name__)
 
@@ -52,7 +55,7 @@ class RemoteFile:
         """Nothing is kept open between reads."""
 
 
-class MigrateRun(AttachmentRun):
+class MigrateJob(AttachmentJob):
     """Move the files of a selection to another account.
 
     One file after the other, however many attachments share it: reserve an id in the
@@ -61,8 +64,8 @@ class MigrateRun(AttachmentRun):
     reserved id.
     """
 
-    def __init__(self, service, run, box):
-        super().__init__(service, run, box)
+    def __init__(self, run, deadline):
+        super().__init__(run, deadline)
         accounts = self.env["cloud_storage.auth"]
         self.source_auth = accounts.browse(self.params["auth_id"])
         self.target_auth = accounts.browse(self.params["target_id"])
@@ -71,7 +74,7 @@ class MigrateRun(AttachmentRun):
 
     def domain(self):
         """What is still in the source account, and not just being uploaded."""
-        domain = self.service._selection_domain(self.params)
+        domain = selection.in_drive(self.params)
         return domain + [("cloud_sync_status", "!=", "pending")]
 
     def work(self):
@@ -81,10 +84,10 @@ class MigrateRun(AttachmentRun):
         :raises DriveError: Drive can not be reached
         """
         # only a source that loses something is written to
-        self.source = self.source_auth._drive_client(write=True)
-        self.target = self.target_auth._drive_client(write=True)
+        self.source = self.client(self.source_auth, write=True)
+        self.target = self.client(self.target_auth, write=True)
         config = self.target_auth.config_ids[:1]
-        self.book = FolderBook(self.env, config, self.target) if config else None
+        self.folders = Folders(self.env, config, self.target) if config else None
         super().work()
 
     def treat(self, attachment_id):
@@ -105,7 +108,7 @@ class MigrateRun(AttachmentRun):
 
     def _reserve(self, attachment_id):
         """The rows that share a file, their id in the target written down."""
-        first = self.service._attachments().browse(attachment_id).exists()
+        first = candidates.everything(self.env).browse(attachment_id).exists()
         if not first.cloud_file_id or first.cloud_auth_id != self.source_auth:
             return first.browse()  # moved with another row, or changed
         rows, place = self._sharers(first.cloud_file_id), self.target_auth._place()
@@ -122,7 +125,8 @@ class MigrateRun(AttachmentRun):
         return rows
 
     def _sharers(self, file_id):
-        return self.service._search_attachments(
+        return candidates.search(
+            self.env,
             [
                 ("cloud_file_id", "=", file_id),
                 ("cloud_auth_id", "=", self.source_auth.id),
@@ -151,12 +155,14 @@ class MigrateRun(AttachmentRun):
 
     def _untrashed(self, file):
         """The copy of an earlier try; somebody may have put it in the trash."""
-        return self.target.update(file["id"], trashed=False) if file["trashed"] else file
+        return (
+            self.target.update(file["id"], trashed=False) if file["trashed"] else file
+        )
 
     def _folder(self, row):
-        rule = self.book and self.service._rule_of(self.target_auth.config_ids[:1], row)
+        rule = self.folders and rule_of(self.target_auth.config_ids[:1], row)
         if rule:
-            return self.book.folder_for(rule, row.create_date)
+            return self.folders.folder_for(rule, row.create_date)
         if self._root_id is None:
             root = self.target.root_id()
             found = self.target.find_folder(ROOT_NAME, root)
@@ -206,23 +212,9 @@ class MigrateRun(AttachmentRun):
 
     def _repoint(self, source_id, rows, copy):
         """Make the rows name the copy, unless they changed; return log values."""
-        self.env.cr.execute(
-            "UPDATE ir_attachment SET cloud_file_id = %s, cloud_storage_url = %s,"
-            " cloud_auth_id = %s, cloud_reserved_id = NULL, cloud_reserved_for = NULL"
-            " WHERE cloud_file_id = %s AND cloud_auth_id = %s"
-            " AND COALESCE(cloud_sha1, %s) = %s"
-            " AND cloud_sync_status != 'pending' RETURNING id",
-            (
-                copy["id"],
-                copy.get("webViewLink"),
-                self.target_auth.id,
-                source_id,
-                self.source_auth.id,
-                copy.get("sha1Checksum"),
-                copy.get("sha1Checksum"),
-            ),
+        moved = attachments.repoint(
+            self.env, self.source_auth, source_id, self.target_auth, copy
         )
-        moved = [row_id for (row_id,) in self.env.cr.fetchall()]
         rows.invalidate_cache()
         if not moved:
             self._queue_trash(self.target_auth, copy["id"])

@@ -1,18 +1,19 @@
 """The public face of the sync: what buttons, crons and shells call."""
-import contextlib
 
-from odoo import SUPERUSER_ID, _, api, models
+from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import UserError
 
-from ..engine.transaction import Deadline
-from ..exceptions import RunBusyError
-from ..utils.constants import DEFAULT_LIMIT
+from ...engine import candidates, checksums, runner
+from ...engine.jobs import JOBS
+from ...engine.rules import clauses as engine_clauses
+
+DEFAULT_LIMIT = 500
 
 
 class CloudStorageSyncService(models.AbstractModel):
-    _inherit = "cloud_storage.sync.service"
-
-    # -- API -----------------------------------------------------------------------------
+    _name = "cloud_storage.sync.service"
+    _description = "Cloud Storage Sync Service"
+    _inherit = "cloud_storage.mixin"
 
     @api.model
     def manual_sync(self, config_id, limit=DEFAULT_LIMIT):
@@ -35,11 +36,11 @@ class CloudStorageSyncService(models.AbstractModel):
             raise UserError(_("The limit of a sync can not be negative: %s.", limit))
         if limit == 0:
             none = self.env["cloud_storage.sync.run"]
-            return none._summary(remaining=self._count_candidates(config))
+            return none._summary(remaining=candidates.count_waiting(config))
         config._mark_started()
-        run = self._create_run(config, "manual", limit or 0)
-        self._work(run, Deadline(self._request_seconds()))
-        return run._summary(remaining=self._count_candidates(config))
+        run = runner.create_run(config, "manual", limit or 0)
+        runner.work(run, runner.call_deadline())
+        return run._summary(remaining=candidates.count_waiting(config))
 
     @api.model
     def automatic_sync(self):
@@ -54,19 +55,19 @@ class CloudStorageSyncService(models.AbstractModel):
         """
         self._check_manager()
         self = self.sudo()  # folders and the like are nobody's
-        box = Deadline(self._slice_seconds())
-        self.env["cloud_storage.trash"]._process(box)
+        deadline = runner.slice_deadline()
+        self.env["cloud_storage.trash"]._process(deadline)
         configs = self._due_configs()
-        runs = self._waiting_runs()
+        runs = runner.waiting_runs(self.env)
         runs |= self._create_automatic_runs(configs - runs.config_id)
         runs._offer()
-        self._continue(runs, box)
-        remaining = sum(self._count_candidates(config) for config in configs)
+        runner.work_through(runs, deadline)
+        remaining = sum(candidates.count_waiting(config) for config in configs)
         self.env.cr.commit()  # what jobs did meanwhile is in a new snapshot
         runs.invalidate_cache()
         runs.filtered(lambda run: run.state == "queued")._go_on()
-        if box.over:
-            self._wake_cron()  # for what Drive has to learn yet
+        if deadline.over:
+            runs._wake_cron()  # for what Drive has to learn yet
         return runs._summary(remaining=remaining)
 
     @api.model
@@ -86,36 +87,32 @@ class CloudStorageSyncService(models.AbstractModel):
     @api.model
     def _is_due(self):
         """False when the cron runs ahead of its time, only to go on with queued runs."""
-        cron = self._cron()
+        cron = self.env["cloud_storage.sync.run"]._cron()
         if "lastcall" not in self.env.context or not cron:
             return True
-        return cron.nextcall <= self._utcnow()
+        return cron.nextcall <= fields.Datetime.now()
 
     @api.model
     def _create_automatic_runs(self, configs):
-        runs = self.env["cloud_storage.sync.run"].sudo()
+        runs, now = self.env["cloud_storage.sync.run"].sudo(), fields.Datetime.now()
         for config in configs:
             auth = config.auth_id
-            paused = config.paused_until and config.paused_until > self._utcnow()
+            paused = config.paused_until and config.paused_until > now
             if auth.is_active and auth.state != "draft" and not paused:
-                runs |= self._create_run(config, "automatic")
+                runs |= runner.create_run(config, "automatic")
         return runs
 
     @api.model
-    def _waiting_runs(self):
-        """The runs that were handed to the background."""
-        self._recover_dead_runs()
-        runs = self.env["cloud_storage.sync.run"].sudo()
-        return runs.search([("state", "=", "queued")], order="id")
-
-    @api.model
-    def _continue(self, runs, box):
-        """Work on runs, one after the other, except where somebody else does."""
-        for run in runs:
-            if box.over:
-                break
-            with contextlib.suppress(RunBusyError):
-                self._run_slice(run, box)
+    def _config(self, config_id):
+        """:raises UserError: there is no such configuration"""
+        config = self.env["cloud_storage.config"].sudo().browse(config_id or 0).exists()
+        if not config:
+            raise UserError(
+                _(
+                    "There is no active configuration: create one first, with an account."
+                )
+            )
+        return config
 
     # -- single files --------------------------------------------------------------------
 
@@ -129,18 +126,18 @@ class CloudStorageSyncService(models.AbstractModel):
         config = self.env["cloud_storage.config"].sudo().get_active_config()
         self._config(config.id)
         todo = attachments.sudo().filtered(lambda a: a.cloud_sync_status != "synced")
-        self._measure(todo.ids)
-        reasons = self._reasons_to_stay(todo, config)
+        checksums.measure(self.env, todo.ids)
+        reasons = candidates.reasons_to_stay(todo, config)
         self._log_skipped(config, reasons)
         ids = [attachment.id for attachment in todo if attachment not in reasons]
         self.env.cr.commit()  # what the caller wrote is part of what is synced
         if ids:
             server = todo.with_user(SUPERUSER_ID)
             server.filtered("cloud_next_attempt").write({"cloud_next_attempt": False})
-            run = self._create_run(
+            run = runner.create_run(
                 config, "single", ids=sorted(ids), chosen_for=config.auth_id.id
             )
-            self._work(run, Deadline(self._request_seconds()))
+            runner.work(run, runner.call_deadline())
         attachments.invalidate_cache()
         return attachments.filtered(lambda a: a.cloud_sync_status == "synced")
 
@@ -167,6 +164,26 @@ class CloudStorageSyncService(models.AbstractModel):
                 for attachment, reason in reasons.items()
             ]
         )
+
+    # -- what other addons extend --------------------------------------------------------
+
+    @api.model
+    def _clauses(self, config, with_state=True, reader=None, rules=None):
+        """What an attachment must fulfil to go: see :func:`..engine.rules.clauses`.
+
+        Everything asks here, so a clause that an extension adds holds everywhere.
+
+        :rtype: list[engine.rules.Clause]
+        """
+        return engine_clauses(self.env, config, with_state, reader, rules)
+
+    @api.model
+    def _jobs(self):
+        """What works on a run, by its ``sync_type``: see :mod:`..engine.jobs`.
+
+        :rtype: dict
+        """
+        return dict(JOBS)
 
     # -- Drive ---------------------------------------------------------------------------
 

@@ -3,34 +3,27 @@
 A row that was taken is ``pending`` with its reserved Drive id, and that is committed before
 anything is sent.
 """
+
 import contextlib
-from collections import namedtuple
 
-from psycopg2.extras import execute_values
-
-from ..drive.source import MULTIPART_LIMIT
-from ..engine.transaction import CLAIM_LOCK, retrying
-from .cloud_storage_sync_rules import WAITING_DOMAIN
-from .row_conditions import HERE, SENDABLE, WAITING
+from ...drive.source import MULTIPART_LIMIT
+from .. import attachments, candidates
+from ..attachments import HERE, ROW_COLUMNS, SENDABLE, WAITING, Row
+from ..rules import WAITING_DOMAIN
+from ..transaction import CLAIM_LOCK, retrying
 
 ID_RESERVE = 500  # Drive ids asked for at once, at most
-ROW_COLUMNS = (
-    "id name res_model res_id res_field store_fname file_size checksum mimetype"
-    " create_date cloud_reserved_id cloud_reserved_for cloud_run_id"
-)
-Row = namedtuple("Row", ROW_COLUMNS)
 
 
 class Claims:
     """The rows that are left for a run, taken a few at a time.
 
-    :param service: the ``cloud_storage.sync.service`` model
     :param run: a ``cloud_storage.sync.run`` record
     :param ids: only these attachments
     """
 
-    def __init__(self, service, run, ids=None):
-        self.env, self.service, self.run = service.env, service, run
+    def __init__(self, run, ids=None):
+        self.env, self.run = run.env, run
         self.config, self.auth = run.config_id, run.config_id.auth_id
         self.exhausted = False  # nothing was left at the last look
         self.is_selection = ids is not None
@@ -43,11 +36,11 @@ class Claims:
         """How many files there are to work on, those that failed before left out."""
         left = [("cloud_run_id", "!=", self.run.id), ("id", ">", self.run.last_id)]
         if self._only_ids is None:
-            left += self.service._candidate_domain(self.config)
+            left += candidates.domain(self.config)
         else:
             left += [("id", "in", self._only_ids)]
             left += WAITING_DOMAIN
-        return self.service._count_attachments(left)
+        return candidates.count(self.env, left)
 
     def claim(self, client, count):
         """Take the next rows and commit.
@@ -125,17 +118,17 @@ class Claims:
             (tuple(ids), self.run.id),
         )
         rows = [Row(*values) for values in self.env.cr.fetchall()]
-        return set(ids), self._mark(self._without_busy_twins(rows))
+        return set(ids), self._mark(self._without_busy_duplicates(rows))
 
     def _next_ids(self, count):
         if self._only_ids is not None:
             return self._only_ids[:count]
-        ids, up_to = self.service._next_candidates(self.config, self.run.last_id, count)
+        ids, up_to = candidates.next_ids(self.config, self.run.last_id, count)
         if ids:
             self.run.last_id = up_to or ids[-1]
         return ids
 
-    def _without_busy_twins(self, rows):
+    def _without_busy_duplicates(self, rows):
         """Leave what another worker is uploading right now, it will be there to share."""
         if not self.config.deduplicate:
             return rows
@@ -154,28 +147,23 @@ class Claims:
         if not rows:
             return []
         place = self.auth._place()
-        kept = [r for r in rows if r.cloud_reserved_id and r.cloud_reserved_for == place]
+        kept = [
+            r for r in rows if r.cloud_reserved_id and r.cloud_reserved_for == place
+        ]
         self._give_up([row for row in rows if row not in kept])
         new_ids = iter(self._drive_ids)  # not used up before the commit
         marked = [
             row if row in kept else row._replace(cloud_reserved_id=next(new_ids))
             for row in rows
         ]
-        execute_values(
-            self.env.cr._obj,
-            "UPDATE ir_attachment AS a SET cloud_sync_status = 'pending',"
-            " cloud_run_id = v.run, cloud_reserved_id = v.drive_id,"
-            " cloud_reserved_for = v.place"
-            " FROM (VALUES %s) AS v (id, run, drive_id, place) WHERE a.id = v.id",
-            [(row.id, self.run.id, row.cloud_reserved_id, place) for row in marked],
-        )
+        attachments.mark_pending(self.env.cr, self.run.id, marked, place)
         return marked
 
     def _give_up(self, rows):
         """Forget what rows began with another account, person or content, if they did."""
         large = [row.id for row in rows if (row.file_size or 0) > MULTIPART_LIMIT]
-        attachments = self.env["ir.attachment"].browse(large)
-        self.env["cloud_storage.secret"]._wipe(attachments, ["upload_session"])
+        records = self.env["ir.attachment"].browse(large)
+        self.env["cloud_storage.secret"]._wipe(records, ["upload_session"])
         trash = self.env["cloud_storage.trash"]
         for row in rows:
             if row.cloud_reserved_id:

@@ -1,43 +1,43 @@
-"""One upload run: claim, upload in threads, write down, release; over and over.
+"""Uploads: claim, send in threads, write down, release; over and over.
 
 The main thread alone talks to the database. What is about to happen is committed before it
 happens (rows ``pending`` with their reserved Drive ids), what happened right after; so a
 process may die anywhere and the next one knows where it stood.
 """
+
 from collections import deque
 
-from ..drive.batch import StopSignal, Task, UploadPool
-from ..drive.errors import DriveError, NotFoundError, StoppedError
-from ..drive.source import MULTIPART_LIMIT
-from ..engine.transaction import retrying
-from .cloud_storage_folder import FolderBook
-from .drive_metadata import app_properties, drive_name
-from .upload_claims import ID_RESERVE, Claims
-from .upload_ledger import UploadLedger
-from .upload_source import opener
-from .upload_twins import Twins, content_of
+from ...drive.batch import Task, UploadPool
+from ...drive.errors import DriveError, NotFoundError, StoppedError
+from ...drive.source import MULTIPART_LIMIT
+from ..checksums import measure_for
+from ..folders import Folders
+from ..metadata import app_properties, drive_name
+from ..release import release_due, release_uploaded
+from ..rules import rule_of
+from ..transaction import retrying
+from ..upload_source import opener
+from .base import Job
+from .claims import ID_RESERVE, Claims
+from .duplicates import Duplicates, content_of
+from .results import Results
 
 CLAIM_PER_WORKER = 8  # rows claimed ahead, per upload thread
-FLUSH_SECONDS = 0.5  # how often results are written down and the stop button is looked at
+SETUP_SECONDS = 10  # that folders and the first files may take after the deadline
+RELEASE_TRIES = 4  # per request: an outage shall end it soon
+FLUSH_SECONDS = (
+    0.5  # how often results are written down and the stop button is looked at
+)
 
 
-class UploadRun:
-    """Work on a run until it is done, stopped, out of time, or Drive refuses.
+class UploadJob(Job):
+    """Sends what a configuration covers, or the attachments that the run names."""
 
-    :param service: the ``cloud_storage.sync.service`` model
-    :param run: a ``cloud_storage.sync.run`` record, not worked on by anybody else
-    :param box: a deadline
-    :param ids: only these attachments
-    """
-
-    def __init__(self, service, run, box, ids=None):
-        self.env = service.env
-        self.service, self.run, self.box = service, run, box
-        self.config, self.auth = run.config_id, run.config_id.auth_id
-        self.claims = Claims(service, run, ids)
-        self.ledger, self.twins = UploadLedger(run), Twins(run)
-        self.reason = None  # the error that ended the run early
-        self.out_of_time = False
+    def __init__(self, run, deadline):
+        super().__init__(run, deadline)
+        self.auth = self.config.auth_id
+        self.claims = Claims(self.run, self.params.get("ids"))
+        self.results, self.duplicates = Results(self.run), Duplicates(self.run)
         self._sessions = deque()
 
     # -- the loop ------------------------------------------------------------------------
@@ -53,58 +53,46 @@ class UploadRun:
         :raises DriveError: not even a start was possible
         """
         if not self.claims.is_selection:
-            self.service._measure_for(self.config, self.box)
-        stop = StopSignal()
-        self.client = self.auth._drive_client(
-            write=True,
-            rate=self.config.requests_per_second,
-            should_stop=stop.check,
-            sleep=stop.sleep,
-        )
+            measure_for(self.config, self.deadline)
+        self.limits.overtime = SETUP_SECONDS
+        rate = self.config.requests_per_second
+        self.drive = self.client(self.auth, write=True, rate=rate)
         if self.run.sync_type == "automatic" and not self.run.last_id:
             self._release_due()  # a copy of the database was refused right before
         self.pool = UploadPool(
-            self.client, self.config.max_parallel_uploads, stop, self._note_session
+            self.drive,
+            self.config.max_parallel_uploads,
+            self.limits,
+            self._note_session,
         )
-        self.book = FolderBook(self.env, self.config, self.client)
+        self.folders = Folders(self.env, self.config, self.drive)
         try:
             self._loop()
         finally:
             self._drain()
-        retrying(self.env, self.book.save_counts)
+        retrying(self.env, self.folders.save_counts)
 
     def _release_due(self):
         """Free what was synced before and kept for some days."""
-        freed = self.service._release_due(self.config, self.box)
+        freed = release_due(self.config, self._release_client, self.deadline)
         retrying(self.env, lambda: self.run._add(bytes_freed=freed))
+
+    def _release_client(self):
+        return self.client(self.auth, tries=RELEASE_TRIES)
 
     def _loop(self):
         while True:
             self._fill()
-            if not self.pool.busy and (self.claims.exhausted or self._ending):
+            if not self.pool.busy and (self.claims.exhausted or self.is_ending):
                 return
             self._settle(self.pool.collect(FLUSH_SECONDS))
-            self._look_up()
+            self._look()
 
-    @property
-    def _ending(self):
-        return self.reason is not None or self.out_of_time
-
-    def _look_up(self):
+    def _look(self):
         """Is the time over, did somebody press stop?"""
-        if self._ending:
-            return
-        if self.run._is_stop_requested():
-            self._end(StoppedError("stopped by a user"))
-        elif self.box.over:
-            self.out_of_time = True
-            self.pool.stop()
-        self.env.cr.commit()  # the next look needs a new snapshot
-
-    def _end(self, err):
-        """End the run early; the first reason counts."""
-        self.reason = self.reason or err
-        self.pool.stop()
+        self.limits.overtime = 0
+        if not self.is_ending:
+            self.must_pause()
 
     def _drain(self):
         """Let the threads end, and write down what they achieved."""
@@ -117,47 +105,47 @@ class UploadRun:
     def _fill(self):
         """Keep the threads busy with rows that are claimed, committed and have ids."""
         room = self.pool.workers * CLAIM_PER_WORKER - self.pool.busy
-        if room < self.pool.workers or self.claims.exhausted or self._ending:
+        if room < self.pool.workers or self.claims.exhausted or self.is_ending:
             return
         try:
             rows = self._claim(min(room, self._budget()))
             if rows:
                 self._submit(rows)
         except DriveError as err:
-            self._end(err)
+            self.end(err)
 
     def _budget(self):
         if not self.run.file_limit:
             return ID_RESERVE
-        taken = self.run.total_processed + self.pool.busy + self.twins.waiting()
+        taken = self.run.total_processed + self.pool.busy + self.duplicates.waiting()
         return max(0, min(ID_RESERVE, self.run.file_limit - taken))
 
     def _claim(self, count):
         if count <= 0:
             self.claims.exhausted = not self.pool.busy
             return []
-        return self.claims.claim(self.client, count)
+        return self.claims.claim(self.drive, count)
 
     # -- upload --------------------------------------------------------------------------
 
     def _submit(self, rows):
-        leaders = self.twins.lead(rows)
-        twins = self.twins.in_drive(leaders)
+        leaders = self.duplicates.lead(rows)
+        found = self.duplicates.in_drive(leaders)
         try:
             for row in leaders:
-                self.pool.submit(self._task(row, twins.get(content_of(row))))
+                self.pool.submit(self._task(row, found.get(content_of(row))))
         except DriveError:
             # no folder, no upload: what was not handed out goes back
             back = []
             for leader in leaders[leaders.index(row) :]:
-                same, others = self.twins.landed(leader)
+                same, others = self.duplicates.landed(leader)
                 back += [leader] + same + others
-            retrying(self.env, lambda: self.ledger.put_back(back))
+            retrying(self.env, lambda: self.results.put_back(back))
             raise
 
-    def _task(self, row, twin_id):
-        rule = self.service._rule_of(self.config, row._asdict())
-        folder_id = self.book.folder_for(rule, row.create_date)
+    def _task(self, row, duplicate_id):
+        rule = rule_of(self.config, row._asdict())
+        folder_id = self.folders.folder_for(rule, row.create_date)
         return Task(
             key=row,
             body={
@@ -171,14 +159,16 @@ class UploadRun:
             mimetype=row.mimetype,
             sha1=row.checksum,
             session_uri=self._session_of(row),
-            duplicate_id=twin_id,
+            duplicate_id=duplicate_id,
         )
 
     def _session_of(self, row):
         if (row.file_size or 0) <= MULTIPART_LIMIT:
             return None
         attachment = self.env["ir.attachment"].browse(row.id)
-        return self.env["cloud_storage.secret"]._get(attachment, "upload_session") or None
+        return (
+            self.env["cloud_storage.secret"]._get(attachment, "upload_session") or None
+        )
 
     def _note_session(self, task, uri):
         self._sessions.append((task.key.id, uri))  # called in an upload thread
@@ -195,20 +185,18 @@ class UploadRun:
             self._sort(outcome, good, bad, back)
         sessions = [self._sessions.popleft() for _i in range(len(self._sessions))]
         synced = retrying(
-            self.env, lambda: self.ledger.write(good, bad, back, sessions)
+            self.env, lambda: self.results.write(good, bad, back, sessions)
         )
-        if self.ledger.orphaned:
-            self.claims.take_again(self.ledger.orphaned)
+        if self.results.orphaned:
+            self.claims.take_again(self.results.orphaned)
         if synced and self.config.delete_local_after_sync:
-            freed = retrying(
-                self.env, lambda: self.service._release_now(self.config, synced)
-            )
+            freed = retrying(self.env, lambda: release_uploaded(self.config, synced))
             retrying(self.env, lambda: self.run._add(bytes_freed=freed))
 
     def _sort(self, outcome, good, bad, back):
         """What the outcome means for its row, and for those with the same content."""
         row = outcome.task.key
-        same, others = self.twins.landed(row)
+        same, others = self.duplicates.landed(row)
         back += others  # to be read themselves; what is in Drive now they can share
         self.claims.take_again([other.id for other in others])
         if outcome.error is None:
@@ -227,6 +215,6 @@ class UploadRun:
         if isinstance(err, StoppedError):
             return  # the echo of what ended the run
         if err.stops_run:
-            self._end(err)
+            self.end(err)
         elif isinstance(err, NotFoundError) and self.claims.try_again(row):
-            self.book.forget()  # its folder was deleted in Drive: make another
+            self.folders.forget()  # its folder was deleted in Drive: make another

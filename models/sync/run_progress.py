@@ -8,7 +8,7 @@ from babel.dates import format_timedelta
 from odoo import _, api, fields, models
 from odoo.tools import get_lang, human_size
 
-from .cloud_storage_sync_run import UNFINISHED
+from .run import UNFINISHED
 
 
 class CloudStorageSyncRun(models.Model):

@@ -1,4 +1,5 @@
 """What a file is called in Drive, and what it carries there about its attachment."""
+
 import re
 
 from ..utils.filenames import drive_file_name

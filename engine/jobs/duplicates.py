@@ -1,7 +1,7 @@
 """Attachments with the same content share one file in Drive."""
 
 
-class Twins:
+class Duplicates:
     """Which rows wait for the upload of another, and what is in Drive already.
 
     :param run: a ``cloud_storage.sync.run`` record
@@ -10,7 +10,9 @@ class Twins:
     def __init__(self, run):
         self.env = run.env
         self.config, self.auth = run.config_id, run.config_id.auth_id
-        self._uploading = {}  # content (sha1, size): id of the attachment that brings it
+        self._uploading = (
+            {}
+        )  # content (sha1, size): id of the attachment that brings it
         self._followers = {}  # attachment id: rows with the same content
 
     def lead(self, rows):
@@ -56,7 +58,9 @@ class Twins:
             " GROUP BY checksum, file_size",
             (checksums, self.auth.id),
         )
-        return {(sha1, size): drive_id for sha1, size, drive_id in self.env.cr.fetchall()}
+        return {
+            (sha1, size): drive_id for sha1, size, drive_id in self.env.cr.fetchall()
+        }
 
 
 def content_of(row):

@@ -1,4 +1,5 @@
 """Where an upload finds the bytes: a file of the filestore, or a column."""
+
 import contextlib
 import tempfile
 
@@ -24,6 +25,17 @@ def opener(attachments, row):
 def _spool_from_database(dbname, attachment_id):
     with contextlib.closing(db_connect(dbname).cursor()) as cr:
         return open_column(cr, attachment_id)
+
+
+def open_content(env, attachment_id, fname):
+    """The local bytes of an attachment, open for reading.
+
+    :param str fname: its file of the filestore; empty when the database has them
+    :raises OSError: there is no such file
+    """
+    if fname:
+        return open(env["ir.attachment"]._full_path(fname), "rb")
+    return open_column(env.cr, attachment_id)
 
 
 def open_column(cr, attachment_id):

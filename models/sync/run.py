@@ -6,10 +6,10 @@ import logging
 from odoo import _, api, fields, models
 from odoo.tools import human_size
 
-from ..engine import transaction
-from ..engine.transaction import INSTALLED_LOCK, LIVE_LOCK
-from ..exceptions import RunBusyError
-from .cloud_storage_sync_log import SYNC_TYPES
+from ...engine import attachments, transaction
+from ...engine.transaction import INSTALLED_LOCK, LIVE_LOCK
+from ...exceptions import RunBusyError
+from .log import SYNC_TYPES
 
 _logger = logging.getLogger(__name__)
 
@@ -52,12 +52,15 @@ class CloudStorageSyncRun(models.Model):
     start_time = fields.Datetime(readonly=True)
     end_time = fields.Datetime(readonly=True)
     file_limit = fields.Integer(readonly=True, help="Most files to process; 0: all.")
-    last_id = fields.Integer(readonly=True, help="Attachments up to here were looked at.")
+    last_id = fields.Integer(
+        readonly=True, help="Attachments up to here were looked at."
+    )
     total_files = fields.Integer("Files", readonly=True)
     total_processed = fields.Integer("Processed", readonly=True)
     total_success = fields.Integer("Succeeded", readonly=True)
     total_errors = fields.Integer("Errors", readonly=True)
     total_skipped = fields.Integer("Skipped", readonly=True)
+    total_missing = fields.Integer("Missing", readonly=True)
     bytes_uploaded = fields.Float(digits=(18, 0), readonly=True)
     bytes_freed = fields.Float(digits=(18, 0), readonly=True)
     progress = fields.Float(compute="_compute_progress", help="Per cent.")
@@ -120,10 +123,8 @@ class CloudStorageSyncRun(models.Model):
 
     def _forget_failures(self):
         """Let the run try again what failed in it."""
-        self.env.cr.execute(
-            "UPDATE ir_attachment SET cloud_run_id = NULL WHERE id IN %s"
-            " AND cloud_run_id = %s AND cloud_sync_status IN ('local', 'error')",
-            (tuple(self._get_params().get("ids") or [0]), self.id),
+        attachments.forget_failures(
+            self.env.cr, self.id, self._get_params().get("ids", [])
         )
         self.env["ir.attachment"].invalidate_cache(["cloud_run_id"])
 
@@ -174,6 +175,19 @@ class CloudStorageSyncRun(models.Model):
         self.invalidate_cache(["state"])
         return self.exists().state == "queued"
 
+    def _may_send(self):
+        """Whether somebody agreed that the files of this upload run leave.
+
+        The files of a single run were chosen by a person, for the account of then.
+        """
+        self.ensure_one()
+        if self.sync_type not in ("manual", "automatic", "single"):
+            return True  # restore, migrate and the like say themselves what they move
+        if self.config_id.started_on:
+            return True
+        chosen_for = self._get_params().get("chosen_for")
+        return self.sync_type == "single" and chosen_for == self.config_id.auth_id.id
+
     def _get_params(self):
         return json.loads(self.params or "{}")
 
@@ -210,14 +224,16 @@ class CloudStorageSyncRun(models.Model):
             self.write({"state": "queued"})
             self._go_on()
 
-    def _add(self, **amounts):
+    def _add(self, **numbers):
         """Add to the counters, in SQL so that two writers lose nothing."""
-        names = sorted(name for name in amounts if amounts[name])
+        names = sorted(name for name in numbers if numbers[name])
         if names:
-            assignments = ", ".join("%s = COALESCE(%s, 0) + %%s" % (n, n) for n in names)
+            assignments = ", ".join(
+                "%s = COALESCE(%s, 0) + %%s" % (n, n) for n in names
+            )
             self.env.cr.execute(
                 "UPDATE cloud_storage_sync_run SET %s WHERE id = %%s" % assignments,
-                [amounts[n] for n in names] + [self.id],
+                [numbers[n] for n in names] + [self.id],
             )
             self.invalidate_cache(names, self.ids)
 
@@ -227,11 +243,14 @@ class CloudStorageSyncRun(models.Model):
         The latter is not written down: whoever uninstalls may be refused, then the run
         goes on (see :meth:`_finish_stopped`).
         """
-        return self._is_stop_pressed() or not transaction.share_installation(self.env.cr)
+        return self._is_stop_pressed() or not transaction.share_installation(
+            self.env.cr
+        )
 
     def _is_stop_pressed(self):
         self.env.cr.execute(
-            "SELECT stop_requested FROM cloud_storage_sync_run WHERE id = %s", (self.id,)
+            "SELECT stop_requested FROM cloud_storage_sync_run WHERE id = %s",
+            (self.id,),
         )
         row = self.env.cr.fetchone()
         return not row or bool(row[0])  # a deleted run is a stopped run

@@ -2,41 +2,18 @@
 
 Plain SQL keeps ``write_date`` and ``write_uid`` what they were and costs little per file.
 """
-from psycopg2.extras import execute_values
 
 from odoo import _
 
-from ..drive.errors import ChecksumError, InvalidRequestError
-from .ir_attachment import CLOUD_FIELDS
+from ...drive.errors import ChecksumError, InvalidRequestError
+from .. import attachments
+from ..attachments import Uploaded
 
-PATIENT_RUNS = 5  # failed runs after which a file waits for days
-#: Rows that are still this run's, with the content that was sent: the checksum is what
-#: Odoo changes with it, file and column are what code below the ORM may change.
-MARK_SYNCED = """
-UPDATE ir_attachment AS a SET cloud_sync_status = 'synced',
-    cloud_file_id = v.drive_id, cloud_storage_url = v.link, cloud_md5 = v.md5,
-    cloud_sha1 = v.sha1, cloud_size_bytes = v.size,
-    cloud_synced_date = now() at time zone 'UTC',
-    cloud_auth_id = v.auth, cloud_reserved_id = NULL, cloud_reserved_for = NULL,
-    cloud_run_id = NULL,
-    cloud_attempts = 0, cloud_next_attempt = NULL, cloud_error_message = NULL,
-    type = CASE WHEN v.link_it AND a.cloud_keep_local IS NOT TRUE
-        THEN 'url' ELSE a.type END,
-    url = CASE WHEN v.link_it AND a.cloud_keep_local IS NOT TRUE
-        THEN '/cloud_storage/file/' || a.id ELSE a.url END
-FROM (VALUES %s) AS v (id, drive_id, link, md5, sha1, size, auth, run, checksum,
-    fname, link_it)
-WHERE a.id = v.id AND a.cloud_sync_status = 'pending'
-    AND a.cloud_run_id = v.run AND a.checksum IS NOT DISTINCT FROM v.checksum
-    AND a.store_fname IS NOT DISTINCT FROM v.fname
-    AND (a.db_datas IS NULL
-         OR octet_length(a.db_datas) = v.size AND md5(a.db_datas) = v.md5)
-RETURNING a.id
-"""
+ATTEMPTS = 5  # failed runs after which a file waits for days
 
 
-class UploadLedger:
-    """The book of one run. Nothing in it commits: that is the caller's.
+class Results:
+    """Writes down what became of the files of one run. Nothing in it commits: that is the caller's.
 
     :param run: a ``cloud_storage.sync.run`` record
     """
@@ -75,11 +52,11 @@ class UploadLedger:
         there always is one that tells that the file is used.
         """
         shared = {o.metadata["id"] for o, _row in pairs if _is_shared(o)}
-        held = self._hold(shared)
-        lost = [pair for pair in pairs if pair[0].metadata["id"] in shared - held]
+        kept = self._keep(shared)
+        lost = [pair for pair in pairs if pair[0].metadata["id"] in shared - kept]
         return [pair for pair in pairs if pair not in lost], [row for _o, row in lost]
 
-    def _hold(self, drive_ids):
+    def _keep(self, drive_ids):
         """Those of the files that an attachment has, which stays so until the commit.
 
         When it is changed at the same time, PostgreSQL raises a serialization failure and
@@ -103,26 +80,20 @@ class UploadLedger:
         """
         if not pairs:
             return []
-        rows = execute_values(
-            self.env.cr._obj,
-            MARK_SYNCED,
-            [self._facts(outcome, row) for outcome, row in pairs],
-            template="(%s, %s, %s::varchar, %s, %s, %s::numeric, %s, %s, %s::varchar,"
-            " %s::varchar, %s)",
-            page_size=len(pairs),
-            fetch=True,
+        synced = attachments.mark_synced(
+            self.env.cr, [self._uploaded(outcome, row) for outcome, row in pairs]
         )
-        synced = [row_id for (row_id,) in rows]
-        self._trash_unused({o.metadata["id"] for o, row in pairs if row.id not in synced})
+        self._trash_unused(
+            {o.metadata["id"] for o, row in pairs if row.id not in synced}
+        )
         self._forget_sessions(synced)
         done = set(synced)
         self._log("success", [pair for pair in pairs if pair[1].id in done])
         self._log("skipped", [pair for pair in pairs if pair[1].id not in done])
         return synced
 
-    def _facts(self, outcome, row):
-        """What :data:`MARK_SYNCED` wants to know of a row."""
-        return (
+    def _uploaded(self, outcome, row):
+        return Uploaded(
             row.id,
             outcome.metadata["id"],
             outcome.metadata.get("webViewLink"),
@@ -152,48 +123,22 @@ class UploadLedger:
         """Note the failures; ``cloud_run_id`` stays, for a run tries a file once."""
         for outcome in outcomes:
             row, err = outcome.task.key, outcome.error
-            burnt = isinstance(err, (ChecksumError, InvalidRequestError))
-            if burnt:
+            forget_id = isinstance(err, (ChecksumError, InvalidRequestError))
+            if forget_id:
                 self._forget_sessions([row.id])
                 self.env["cloud_storage.trash"]._queue_given_up(
                     row.cloud_reserved_id, self.auth._place()
                 )
-            self.env.cr.execute(
-                "UPDATE ir_attachment SET cloud_sync_status = %(status)s,"
-                " cloud_error_message = %(message)s,"
-                " cloud_attempts = COALESCE(cloud_attempts, 0) + 1, cloud_reserved_id ="
-                " CASE WHEN %(burnt)s THEN NULL ELSE cloud_reserved_id END"
-                " WHERE id = %(id)s AND cloud_run_id = %(run)s",
-                {
-                    "status": "local" if err.retryable else "error",
-                    "message": str(err),
-                    "burnt": burnt,
-                    "id": row.id,
-                    "run": self.run.id,
-                },
-            )
-        self._make_patient([outcome.task.key.id for outcome in outcomes])
+            attachments.mark_failed(self.env.cr, self.run.id, row.id, err, forget_id)
+        failed = [outcome.task.key.id for outcome in outcomes]
+        attachments.postpone(self.env.cr, failed, ATTEMPTS)
         self._log("error", [(outcome, outcome.task.key) for outcome in outcomes])
-
-    def _make_patient(self, ids):
-        """Files that failed in many runs wait: a day, two, four, up to thirty."""
-        if ids:
-            self.env.cr.execute(
-                "UPDATE ir_attachment SET cloud_next_attempt = (now() at time zone 'UTC')"
-                " + interval '1 day' * least(power(2, least(cloud_attempts - %s, 10)), 30)"
-                " WHERE id IN %s AND cloud_attempts >= %s",
-                (PATIENT_RUNS, tuple(ids), PATIENT_RUNS),
-            )
 
     def put_back(self, rows):
         """Rows that were claimed and not tried: as if nothing had happened."""
         if not rows:
             return
-        self.env.cr.execute(
-            "UPDATE ir_attachment SET cloud_sync_status = 'local', cloud_run_id = NULL"
-            " WHERE id IN %s AND cloud_run_id = %s",
-            (tuple(row.id for row in rows), self.run.id),
-        )
+        attachments.put_back(self.env.cr, self.run.id, [row.id for row in rows])
         # a later slice of this run has to look at them again
         self.run.last_id = min([self.run.last_id] + [row.id - 1 for row in rows])
 
@@ -209,7 +154,8 @@ class UploadLedger:
                     "record_id": row.res_id,
                     "file_size_bytes": outcome.task.size,
                     "drive_file_id": outcome.metadata and outcome.metadata["id"],
-                    "drive_url": outcome.metadata and outcome.metadata.get("webViewLink"),
+                    "drive_url": outcome.metadata
+                    and outcome.metadata.get("webViewLink"),
                     "error_message": self._error_text(status, outcome),
                     "duration_ms": int(outcome.duration * 1000),
                     "attempts": 1,
@@ -239,7 +185,7 @@ class UploadLedger:
             bytes_uploaded=uploaded,
         )
         ids = [row.id for _o, row in good] + [o.task.key.id for o in bad]
-        self.env["ir.attachment"].invalidate_cache(CLOUD_FIELDS + ["type", "url"], ids)
+        self.env["ir.attachment"].invalidate_cache(ids=ids)
 
 
 def _is_shared(outcome):

@@ -1,37 +1,19 @@
-import contextlib
+"""The folders in Drive: found or made once, their ids kept."""
 
-from odoo import fields, models
+import contextlib
 
 from ..drive.errors import ForbiddenError, NotFoundError
 from ..drive.query import FOLDER_TYPE
-from ..engine.transaction import FOLDER_LOCK
 from ..utils.filenames import drive_file_name
+from .transaction import FOLDER_LOCK
 
 #: Drive allows 500,000 items in a folder; a little less, for files in flight.
 MAX_ITEMS = 490000
 ROOT_NAME = "Odoo Cloud Storage"
 
 
-class CloudStorageFolder(models.Model):
-    """A folder in Drive below that of a model: a month, or the next one after a full one.
-
-    Found or created once; its id is kept and checked once per run.
-    """
-
-    _name = "cloud_storage.folder"
-    _description = "Drive Folder"
-    _order = "id"
-
-    model_config_id = fields.Many2one(
-        "cloud_storage.model.config", required=True, ondelete="cascade", index=True
-    )
-    name = fields.Char(required=True)
-    drive_folder_id = fields.Char()
-    item_count = fields.Integer()
-
-
-class FolderBook:
-    """The folders of a run: each looked up, checked or created at most once.
+class Folders:
+    """The folders of a job: each looked up, checked or created at most once.
 
     :param env: the run's environment
     :param config: a ``cloud_storage.config`` record

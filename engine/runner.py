@@ -1,0 +1,265 @@
+"""Runs: created, worked on by one process at a time, closed with a message."""
+
+import contextlib
+import json
+import logging
+from datetime import timedelta
+
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.http import request
+from odoo.tools import config as odoo_config
+
+from ..drive.errors import (
+    CircuitOpenError,
+    DailyLimitError,
+    DriveError,
+    StoppedError,
+    StorageFullError,
+)
+from ..exceptions import RunBusyError
+from .attachments import put_back_all
+from .transaction import Deadline, retrying
+from .translate import Translator
+
+_logger = logging.getLogger(__name__)
+
+LONGEST_SLICE = 10 * 60  # seconds a cron or job works before it makes room for others
+
+
+def slice_seconds():
+    """Half of the time that a worker has, by the clock or by the processor."""
+    limits = [odoo_config.get("limit_time_real"), odoo_config.get("limit_time_cpu")]
+    cron_limit = odoo_config.get("limit_time_real_cron")
+    if not request and cron_limit and cron_limit > 0:
+        limits[0] = cron_limit
+    return min([limit / 2.0 for limit in limits if limit] + [LONGEST_SLICE])
+
+
+def slice_deadline():
+    """When a slice of the background ends."""
+    return Deadline(slice_seconds())
+
+
+def call_deadline():
+    """When a call has to come back: soon in an HTTP request, whenever it likes outside."""
+    return Deadline(slice_seconds() if request else None)
+
+
+def create_run(config, sync_type, limit=0, **params):
+    """A queued run, committed.
+
+    :param params: what the job of this type needs to know, fit for JSON
+    """
+    env = config.env
+    run = (
+        env["cloud_storage.sync.run"]
+        .sudo()
+        .create(
+            {
+                "config_id": config.id,
+                "sync_type": sync_type,
+                "file_limit": max(0, limit or 0),
+                "params": json.dumps(params) if params else False,
+            }
+        )
+    )
+    env.cr.commit()  # progress is looked at from other transactions
+    return run
+
+
+def waiting_runs(env):
+    """The runs that were handed to the background."""
+    recover(env)
+    runs = env["cloud_storage.sync.run"].sudo()
+    return runs.search([("state", "=", "queued")], order="id")
+
+
+def work_through(runs, deadline):
+    """Work on runs, one after the other, except where somebody else does."""
+    for run in runs:
+        if deadline.over:
+            break
+        with contextlib.suppress(RunBusyError):
+            work_in_background(run, deadline)
+
+
+def work_in_background(run, deadline):
+    """One slice of a run, whatever its kind; when it fails its message says why.
+
+    :raises RunBusyError: another process works on the run
+    """
+    try:
+        work(run, deadline)
+    except RunBusyError:
+        raise
+    except UserError as err:
+        _logger.warning("Run %s failed: %s", run.id, err)
+
+
+def work(run, deadline):
+    """Work on a queued run until it ends or the deadline is over.
+
+    What is left then goes on in the background. A run that somebody else has ended
+    meanwhile is left as it is.
+
+    :raises RunBusyError: another process works on the run
+    :raises UserError: the run failed before a single file could be tried
+    """
+    recover(run.env)
+    with run._alive():
+        if not run._is_queued():
+            return
+        if run._may_send():
+            _work_alone(run, deadline)
+        else:
+            retrying(run.env, lambda: _refuse_to_send(run))
+
+
+def _refuse_to_send(run):
+    _ = Translator(run.env)
+    run._finish(
+        "stopped",
+        _(
+            "Nobody has started the sync of %s yet: press Sync Now there.",
+            run.config_id.name,
+        ),
+    )
+
+
+def job_of(run, deadline):
+    """What works on a run.
+
+    :rtype: engine.jobs.base.Job
+    """
+    jobs = run.env["cloud_storage.sync.service"]._jobs()
+    return jobs[run.sync_type](run, deadline)
+
+
+def _work_alone(run, deadline):
+    job = job_of(run, deadline)
+    total = job.total()
+    if run.file_limit:
+        total = min(total, max(0, run.file_limit - run.total_processed))
+    retrying(run.env, lambda: run._start(total))
+    try:
+        job.work()
+    except StoppedError as err:
+        job.end(err)
+    except (UserError, DriveError) as err:
+        _fail(run, err)
+    retrying(run.env, lambda: _close(run, job))
+
+
+# -- the end -------------------------------------------------------------------------------
+
+
+def _fail(run, err):
+    """The run could not even begin."""
+    message = ending(run, err)
+    run.env.cr.rollback()
+    retrying(run.env, lambda: fail_run(run, message))
+    raise UserError(message) from err
+
+
+def fail_run(run, message):
+    """Write a failure down and mail it to the people of the configuration, once."""
+    _ = Translator(run.env)
+    run._finish("failed", message)
+    mail_about(run, _("Cloud Storage: %s failed", run.name), message)
+
+
+def mail_about(run, subject, message):
+    """Mail the people of the configuration that a run is about."""
+    config = run.config_id
+    body = "%s\n\n%s" % (config.name or run.name, message)
+    run._notify_users(config.notify_user_ids, subject, body)
+
+
+def _close(run, job):
+    if job.reason is not None:
+        _close_early(run, job.reason)
+    elif job.out_of_time:
+        run.write({"state": "queued"})
+        run._go_on()  # with the state, so that neither is there without the other
+    else:
+        run._finish("done", run.message)
+
+
+def _close_early(run, reason):
+    message = ending(run, reason)
+    if isinstance(reason, StoppedError):
+        run._finish_stopped(message)
+        return
+    fail_run(run, message)
+    if isinstance(reason, DailyLimitError):
+        run.config_id.paused_until = _tomorrow()
+
+
+def _tomorrow():
+    tomorrow = fields.Datetime.now() + timedelta(days=1)
+    return tomorrow.replace(hour=0, minute=0, second=0)
+
+
+def ending(run, err):
+    """Why a run ended early, and what to do."""
+    _, auth = Translator(run.env), run.config_id.auth_id
+    if isinstance(err, UserError):
+        return str(err)
+    if isinstance(err, StoppedError):
+        return _("Stopped. What was uploaded stays; start again to go on.")
+    if isinstance(err, StorageFullError):
+        return _(
+            "The storage of %(account)s is full (%(quota)s). Free space in Google"
+            " Drive or buy more, then sync again.",
+            account=auth.account_email or auth.name,
+            quota=_quota(auth),
+        )
+    if isinstance(err, DailyLimitError):
+        return _("Google Drive takes no more uploads today. It goes on tomorrow.")
+    if isinstance(err, CircuitOpenError):
+        return _("%s and seems to be down. The next run goes on.", err)
+    return auth._drive_message(err)
+
+
+def _quota(auth):
+    _ = Translator(auth.env)
+    try:
+        quota = auth._drive_client(tries=1).about().get("storageQuota", {})
+    except (UserError, DriveError):
+        return _("used and limit could not be read")
+    return auth._quota_text(quota)
+
+
+# -- processes that died -------------------------------------------------------------------
+
+
+def recover(env):
+    """Take back what a process that died left behind."""
+    runs = env["cloud_storage.sync.run"].sudo()
+    dead = runs.search([("state", "=", "running")]).filtered(
+        lambda run: not run._is_alive()
+    )
+    env.cr.commit()  # in a new snapshot: it may have come to its end just now
+    retrying(env, lambda: _close_dead(dead))
+    retrying(env, lambda: _put_back_stale(env))
+
+
+def _close_dead(dead):
+    _ = Translator(dead.env)
+    dead.invalidate_cache()
+    for run in dead.exists().filtered(lambda run: run.state == "running"):
+        run._finish("failed", _("The process was interrupted; the next run goes on."))
+
+
+def _put_back_stale(env):
+    """Files that were on their way when their process died are local again."""
+    runs = env["cloud_storage.sync.run"].sudo()
+    env.cr.execute(
+        "SELECT DISTINCT cloud_run_id FROM ir_attachment"
+        " WHERE cloud_sync_status = 'pending'"
+    )
+    owners = [row[0] for row in env.cr.fetchall()]
+    stale = [i for i in owners if not i or not runs.browse(i)._is_alive()]
+    if stale:
+        put_back_all(env.cr, [i or 0 for i in stale])

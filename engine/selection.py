@@ -1,0 +1,183 @@
+"""What a restore or a migration is about: which files, how large, does it fit."""
+
+import os
+import shutil
+
+from odoo.exceptions import UserError
+from odoo.tools import human_size
+
+from ..drive.client import FILE_FIELDS
+from ..drive.errors import DriveError
+from ..drive.query import FOLDER_TYPE, children_of
+from . import candidates
+from .metadata import DATABASE
+from .translate import Translator
+
+SAMPLE = 10  # names shown before somebody confirms
+DISK_RESERVE = 64 * 1024 * 1024  # bytes a restore leaves free
+
+
+def in_drive(params):
+    """The cloud files that a selection means, as a domain.
+
+    :param dict params: ``ids``, ``model``, ``auth_id``; what is absent restricts
+        nothing
+    """
+    domain = [("cloud_file_id", "!=", False)]
+    if "ids" in params:
+        domain.append(("id", "in", params["ids"]))
+    if params.get("model"):
+        domain.append(("res_model", "=", params["model"]))
+    if params.get("auth_id"):
+        domain.append(("cloud_auth_id", "=", params["auth_id"]))
+    return domain
+
+
+def to_restore(env, params):
+    """Those of a selection that are not restored yet, or still to be let go of."""
+    domain = in_drive(params)
+    if params.get("trash"):
+        return domain
+    not_pinned = ["|", ("cloud_keep_local", "=", False), ("type", "=", "url")]
+    return domain + ["|"] + not_pinned + remote(env)
+
+
+def remote(env):
+    """Files whose bytes are only in Drive, those that the filestore lost included."""
+    return [
+        "|",
+        ("id", "in", _lost_ids(env)),
+        "&",
+        "&",
+        ("store_fname", "=", False),
+        ("db_datas", "=", False),
+        ("cloud_size_bytes", ">", 0),
+    ]
+
+
+def _lost_ids(env):
+    """Attachments in the cloud whose row names a local file that is not there."""
+    attachments = env["ir.attachment"]
+    attachments.flush()
+    env.cr.execute(
+        "SELECT id, store_fname FROM ir_attachment WHERE cloud_file_id IS NOT NULL"
+        " AND cloud_size_bytes > 0 AND store_fname IS NOT NULL"
+    )
+    return [
+        number
+        for number, fname in env.cr.fetchall()
+        if not os.path.exists(attachments._full_path(fname))
+    ]
+
+
+def preview_rows(env, domain):
+    """Count, bytes and some names of the attachments of a domain.
+
+    :rtype: tuple[int, int, list[str]]
+    """
+    found = candidates.everything(env).read_group(
+        [("id", "!=", 0)] + domain, ["cloud_size_bytes"], []
+    )[0]
+    first = candidates.search(env, domain, limit=SAMPLE, order="id")
+    size = int(found["cloud_size_bytes"] or 0)
+    return found["__count"], size, first.mapped("name")
+
+
+def preview_folder(auth, folder_id, only_ours=False):
+    """Count, bytes and some names of the files below a folder in Drive.
+
+    :param bool only_ours: leave out what Odoo did not put there
+    :raises UserError: it is not there, or Drive can not be reached
+    """
+    try:
+        found = folder_files(auth._drive_client(tries=3), folder_id)
+        files = list(restorable(found, only_ours))
+    except DriveError as err:
+        raise UserError(auth._drive_message(err)) from err
+    size = sum(int(file["size"]) for file in files)
+    return len(files), size, [file["name"] for file in files[:SAMPLE]]
+
+
+def restorable(files, only_ours):
+    """Those of some files that may come back.
+
+    :param bool only_ours: see ``cloud_storage.auth._shows_only_ours``
+    """
+    for file in files:
+        if not only_ours or DATABASE in file.get("appProperties", {}):
+            yield file
+
+
+def folder_files(client, folder_id):
+    """Iterate over the files below a folder, page by page.
+
+    Documents of Google have no bytes and are left out.
+    """
+    folders, seen = [folder_id], {folder_id}
+    while folders:
+        for file in client.list(children_of(folders.pop()), fields=FILE_FIELDS):
+            if file["mimeType"] == FOLDER_TYPE and file["id"] not in seen:
+                seen.add(file["id"])
+                folders.append(file["id"])
+            elif file.get("md5Checksum"):
+                yield file
+
+
+def free_bytes(env):
+    """Free disk space of the filestore; None when files are in the database."""
+    attachments = env["ir.attachment"]
+    if attachments._storage() == "db":
+        return None
+    path = attachments._filestore()
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return shutil.disk_usage(path).free
+
+
+def check_fits_here(env, size):
+    """:raises UserError: ``size`` more bytes do not fit into the filestore"""
+    _, free = Translator(env), free_bytes(env)
+    if free is not None and size + DISK_RESERVE > free:
+        raise UserError(
+            _(
+                "%(size)s do not fit: the disk of the filestore has %(free)s left."
+                " Restore less, or make room first.",
+                size=human_size(size),
+                free=human_size(free),
+            )
+        )
+
+
+def check_accounts_differ(source, target):
+    """:raises UserError: both are the same place in Drive"""
+    _ = Translator(target.env)
+    same_place = (
+        source.account_email
+        and source.account_email == target.account_email
+        and (source.shared_drive_id or "") == (target.shared_drive_id or "")
+    )
+    if source == target or same_place:
+        raise UserError(
+            _("Source and target are the same account. Choose another one.")
+        )
+
+
+def check_fits_in_drive(target, size):
+    """:raises UserError: ``size`` bytes do not fit, or Drive can not be asked"""
+    _ = Translator(target.env)
+    try:
+        quota = target._drive_client(tries=3).about().get("storageQuota", {})
+    except DriveError as err:
+        raise UserError(target._drive_message(err)) from err
+    if target.shared_drive_id or not quota.get("limit"):
+        return
+    free = int(quota["limit"]) - int(quota.get("usage") or 0)
+    if size > free:
+        raise UserError(
+            _(
+                "%(size)s do not fit: %(account)s has %(free)s left in Drive.",
+                size=human_size(size),
+                account=target.account_email or target.name,
+                free=human_size(max(0, free)) or "0 bytes",
+            )
+        )

@@ -1,0 +1,1 @@
+from . import folder, log, run, run_progress, run_queue, service
