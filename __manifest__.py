@@ -1,7 +1,7 @@
 {
     "name": "Cloud Storage",
     "summary": "Move attachments to Google Drive and keep using them from Odoo",
-    "version": "15.0.1.0.0",
+    "version": "15.0.1.1.0",
     "author": "cloud_storage contributors",
     "license": "LGPL-3",
     "category": "Productivity",
@@ -33,7 +33,6 @@
         "views/cloud_storage_sync_run_views.xml",
         "views/cloud_storage_sync_log_views.xml",
         "views/cloud_storage_access_log_views.xml",
-        "views/cloud_storage_access_report_views.xml",
         "views/ir_attachment_views.xml",
         "wizards/cloud_storage_confirmation_views.xml",
         "wizards/cloud_storage_wizard_migrate_views.xml",

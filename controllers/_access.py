@@ -4,9 +4,9 @@ import time
 
 import psycopg2
 
-from odoo import SUPERUSER_ID, api, registry
+from odoo import registry
 
-from ..odoo_bridge import environments
+from ..engine import access_log
 
 _logger = logging.getLogger(__name__)
 
@@ -40,18 +40,17 @@ class Access:
     def write(self):
         """Write the row in a transaction of its own; a failure is only logged."""
         try:
-            with environments(), registry(self._dbname).cursor() as cr:
-                env = api.Environment(cr, SUPERUSER_ID, {})
-                self._write_to(env["cloud_storage.access.log"])
+            with registry(self._dbname).cursor() as cr:
+                self._write_to(cr)
         except psycopg2.Error as err:
             _logger.warning("Access not logged: %s", err)
 
-    def _write_to(self, log):
+    def _write_to(self, cr):
         if self.is_counted_only or (self._is_public and self.http_status >= 400):
             user_id = self._values["user_id"]
-            log._count(user_id, self.http_status, self.bytes_served)
+            access_log.count(cr, user_id, self.http_status, self.bytes_served)
         else:
-            log._insert(self._row())
+            access_log.insert(cr, self._row())
 
     def _row(self):
         elapsed = time.monotonic() - self._started

@@ -170,6 +170,7 @@ def pause_runs(env):
     with env.registry.cursor() as cr, alone(cr):
         while not _is_cron_idle(env) and time.monotonic() < until:
             time.sleep(0.2)
+    env.cr.commit()  # Odoo needs to see what the cron wrote at its end
 
 
 def _is_cron_idle(env):

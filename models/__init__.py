@@ -1,9 +1,8 @@
 # isort: skip_file
 # The order counts: a model comes before those that inherit from it.
-from . import cloud_storage_mixin
+from . import odoo
 from . import cloud_storage_secret
 from . import sync
-from . import ir_config_parameter
 from . import cloud_storage_auth
 from . import cloud_storage_auth_health
 from . import cloud_storage_auth_database
@@ -15,13 +14,8 @@ from . import cloud_storage_auth_consent
 from . import cloud_storage_pace
 from . import cloud_storage_auth_client
 from . import cloud_storage_auth_actions
-from . import cloud_storage_config
-from . import cloud_storage_model_config
-from . import cloud_storage_model_config_rights
-from . import cloud_storage_file_type
+from . import config
 from . import cloud_storage_config_start
-from . import cloud_storage_access_log
-from . import cloud_storage_access_report
 from . import cloud_storage_trash
 from . import cloud_storage_unused_file
 from . import cloud_storage_sync_run_work
@@ -30,12 +24,8 @@ from . import cloud_storage_lost_content
 from . import cloud_storage_restore_relink
 from . import cloud_storage_reconcile
 from . import cloud_storage_invariants
-from . import cloud_storage_config_actions
 from . import cloud_storage_warnings
-from . import cloud_storage_savings
 from . import cloud_storage_setup
-from . import cloud_storage_cause
-from . import cloud_storage_dashboard
 from . import ir_attachment
 from . import ir_attachment_schema
 from . import ir_attachment_content
@@ -45,5 +35,4 @@ from . import ir_attachment_retry
 from . import ir_attachment_actions
 from . import ir_attachment_pending
 from . import ir_http
-from . import ir_module_module
-from . import ir_ui_view
+from . import insight

@@ -1,21 +1,8 @@
 """How many files, and how large: what is said before something happens to them."""
 
-from odoo import _, api, models
-from odoo.tools import human_size
+from odoo import _, models
 
 from ..engine.attachments import HERE
-from ..engine.rules import coverage
-
-
-class CloudStorageMixin(models.AbstractModel):
-    _inherit = "cloud_storage.mixin"
-
-    @api.model
-    def _amount_words(self, count, size):
-        """``count`` files of ``size`` bytes together, in words."""
-        return _(
-            "%(count)s files (%(size)s)", count=count, size=human_size(size) or "0 bytes"
-        )
 
 
 class CloudStorageAuth(models.Model):
@@ -47,20 +34,5 @@ class CloudStorageAuth(models.Model):
         return _(
             "%s are only in this account: nobody can open them until it is authorized"
             " again. They are not deleted.",
-            self._amount_words(*only_there),
+            self._files_text(*only_there),
         )
-
-
-class CloudStorageConfig(models.Model):
-    _inherit = "cloud_storage.config"
-
-    def _due_words(self):
-        """Which local copies go with the next automatic sync."""
-        where, params = coverage(self)
-        self.env.cr.execute(
-            "SELECT count(*), COALESCE(sum(file_size), 0) FROM ir_attachment"
-            " WHERE cloud_sync_status = 'synced' AND cloud_auth_id = %%s"
-            " AND cloud_keep_local IS NOT TRUE AND %s AND (%s)" % (HERE, where),
-            [self.auth_id.id or 0] + params,
-        )
-        return self._amount_words(*self.env.cr.fetchone())

@@ -345,7 +345,7 @@ class CloudStorageAuth(models.Model):
                 _(
                     "%s live in this account. Restore them or migrate them to another"
                     " account first; to stop using the account, switch Active off.",
-                    self._amount_words(*held),
+                    self._files_text(*held),
                 )
             )
         self._check_nothing_to_trash()

@@ -14,44 +14,9 @@ class CloudStorageAuth(models.Model):
         if not known.token_set or not self._is_changed_from(known):
             return {}
         words = _("Once saved, this account has to be authorized again.")
-        return _warning(words + " " + known._unreadable_words())
+        return self._form_warning(words + " " + known._unreadable_words())
 
     def _is_changed_from(self, known):
         return any(self[name] for name in TYPED_FIELDS) or any(
             (self[name] or False) != (known[name] or False) for name in IDENTITY_FIELDS
         )
-
-
-class CloudStorageConfig(models.Model):
-    _inherit = "cloud_storage.config"
-
-    @api.onchange("delete_local_after_sync")
-    def _onchange_delete_local(self):
-        if not self.delete_local_after_sync or not self._origin:
-            return {}
-        return _warning(
-            _(
-                "Once saved, syncs delete local copies: those of the files that are in"
-                " the cloud already, %s, with the next automatic sync or when their"
-                " days are over, and those of what is synced from now on. The copy in"
-                " Drive is verified before.",
-                self._origin._due_words(),
-            )
-        )
-
-    @api.onchange("enable_cloud_access")
-    def _onchange_cloud_access(self):
-        if self.enable_cloud_access or not self._origin:
-            return {}
-        _all, only_there = self._origin.auth_id._held()
-        return _warning(
-            _(
-                "Once saved, nobody can open the files that are only in the cloud: %s."
-                " They are not deleted.",
-                self._amount_words(*only_there),
-            )
-        )
-
-
-def _warning(message):
-    return {"warning": {"title": _("Cloud Storage"), "message": message}}

@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from odoo.exceptions import AccessError
 
+from ..engine import access_log
 from .common_proxy import PATH, ProxyCase, make_content
 
 MB = 1024 * 1024
@@ -176,9 +177,9 @@ class TestAccessLog(ProxyCase):
 
     def make_rows(self, **columns):
         """Rows of which each has another duration: 1 to 100 ms."""
-        log = self.env["cloud_storage.access.log"]
         for duration in range(1, 101):
-            log._insert(
+            access_log.insert(
+                self.cr,
                 dict(
                     {
                         "file_name": "a.pdf",
@@ -188,82 +189,42 @@ class TestAccessLog(ProxyCase):
                         "duration_ms": duration,
                     },
                     **columns
-                )
+                ),
             )
         self.logged += 100
         self.cr.commit()
 
-    def test_report(self):
+    def test_pages_open(self):
         self.make_rows()
         self.make_rows(file_name="b.pdf", bytes_served=5, cache_hit=False)
-        self.make_rows(file_name="c.pdf", bytes_served=0, http_status=304)
-        measures = ["bytes_served", "hit_ratio:avg", "duration_p50", "duration_p95:avg"]
-        report = self.env["cloud_storage.access.report"]
-        groups = report.read_group([], measures, ["file_name"], orderby="file_name")
-        found = [
-            (
-                group["file_name"],
-                group["file_name_count"],
-                group["bytes_served"],
-                group["hit_ratio"] if group["bytes_served"] else None,
-                group["duration_p50"],
-                group["duration_p95"],
-            )
-            for group in groups
-        ]
+        action = self.env.ref("cloud_storage.cloud_storage_access_log_action")
+        views = [(False, mode) for mode in action.view_mode.split(",")]
+        found = self.env[action.res_model].load_views(views + [(False, "search")])
+        self.assertEqual(len(found["fields_views"]), len(views) + 1)
+        groups = self.env[action.res_model].read_group(
+            [], ["bytes_served", "duration_ms", "requests"], ["file_name"]
+        )
         self.assertEqual(
-            found,
             [
-                ("a.pdf", 100, 100000, 75.0, 50, 95),
-                ("b.pdf", 100, 500, 0.0, 50, 95),
-                ("c.pdf", 100, 0, None, 50, 95),
+                (g["file_name"], g["bytes_served"], g["duration_ms"], g["requests"])
+                for g in groups
             ],
+            [("a.pdf", 100000, 50.5, 100), ("b.pdf", 500, 50.5, 100)],
         )
-        top = report.read_group(
-            [("duration_p50", ">", 90)],
-            measures,
-            ["file_name"],
-            orderby="bytes_served desc",
-        )
-        self.assertEqual(top[0]["file_name"], "a.pdf")
-        self.assertEqual(top[0]["duration_p50"], 96)
-        total = report.read_group([], measures, [])[0]
-        self.assertEqual((total["bytes_served"], total["duration_p95"]), (100500, 95))
-
-    def test_empty_report(self):
-        report = self.env["cloud_storage.access.report"]
-        report.read_group([], ["duration_p50:avg"], [])
-        self.assertEqual(report.read_group([], ["duration_p50:avg"], ["file_name"]), [])
-
-    def test_pages_open(self):
-        for name in (
-            "cloud_storage_access_log_action",
-            "cloud_storage_access_report_action",
-            "cloud_storage_access_report_files_action",
-        ):
-            action = self.env.ref("cloud_storage." + name)
-            views = [(False, mode) for mode in action.view_mode.split(",")]
-            found = self.env[action.res_model].load_views(views + [(False, "search")])
-            self.assertEqual(len(found["fields_views"]), len(views) + 1)
 
     def test_who_may_look(self):
-        log, report = "cloud_storage.access.log", "cloud_storage.access.report"
         stranger = self.make_user("stranger", "base.group_user")
         user = self.make_user("user", "cloud_storage.group_cloud_storage_user")
         manager = self.make_user("boss", "cloud_storage.group_cloud_storage_manager")
         self.make_rows(user_id=stranger.id)
         self.make_rows(user_id=user.id)
-        for name, visitor, count in (
-            (log, user, 100),  # what others open is not their business
-            (log, manager, 200),
-            (report, manager, 200),
-        ):
-            model = self.env[name].with_user(visitor)
-            self.assertEqual(model.search_count([]), count)
-        for name, visitor in ((log, stranger), (report, stranger), (report, user)):
-            with self.assertRaises(AccessError):
-                self.env[name].with_user(visitor).search_count([])
-        rows = self.env[log].with_user(manager).search([])
+        log = self.env["cloud_storage.access.log"]
+        # what others open is not their business
+        self.assertEqual(log.with_user(user).search_count([]), 100)
+        self.assertEqual(log.with_user(manager).search_count([]), 200)
+        with self.assertRaises(AccessError):
+            log.with_user(stranger).search_count([])
+        rows = log.with_user(manager).search([])
         with self.assertRaises(AccessError):
             rows.write({"file_name": "x"})
 

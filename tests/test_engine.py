@@ -7,7 +7,7 @@ from unittest.mock import patch
 from odoo import fields
 
 from ..drive import retry
-from ..engine import release
+from ..engine import release, savings
 from ..engine.jobs.results import Results
 from .common import CloudCase
 
@@ -256,10 +256,10 @@ class TestRelease(CloudCase):
         self.fresh()
         self.assertTrue(by_model.store_fname)
         self.assertTrue(by_type.store_fname)
-        self.assertIn("0 files", other._due_words())
+        self.assertEqual(savings.to_release(self.env, other), (0, 0))
         other.model_config_ids.model_name = "res.partner"
         self.cr.commit()
-        self.assertIn("1 files", other._due_words())
+        self.assertEqual(savings.to_release(self.env, other)[0], 1)
         service.automatic_sync()
         self.fresh()
         self.assertFalse(by_model.store_fname)

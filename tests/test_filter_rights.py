@@ -270,7 +270,7 @@ class TestFilterRights(CloudCase):
     # -- databases of the last version -------------------------------------------------
 
     def test_authors_of_the_last_version(self):
-        from ..models.cloud_storage_model_config_rights import AUTHORS
+        from ..models.config.model_config import AUTHORS
 
         for create_uid, write_uid, author in (
             (1, 1, 1),

@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from ..engine import runner
 from ..engine.transaction import LIVE_LOCK
-from ..models import cloud_storage_config_actions as buttons
+from ..models.config import config_actions as buttons
 from . import common_server
 from .test_restore import RestoreCase
 

@@ -167,7 +167,7 @@ class TestSummary(RunCase):
             " ORDER BY id LIMIT 2)"
         )
         self.fresh()
-        with patch("odoo.addons.cloud_storage.models.cloud_storage_mixin.GC_BATCH", 1):
+        with patch("odoo.addons.cloud_storage.engine.retention.BATCH", 1):
             self.env["cloud_storage.sync.log"]._gc_sync_logs()
         self.fresh()
         self.assertEqual(len(self.logs()), 1)
@@ -242,7 +242,7 @@ class TestProgress(RunCase):
         files = self.make_attachments(30)
         self.config.max_parallel_uploads = 1
         self.slow_down(60)
-        module = "odoo.addons.cloud_storage.models.cloud_storage_config_actions"
+        module = "odoo.addons.cloud_storage.models.config.config_actions"
         with patch(module + ".BUTTON_SECONDS", 0.5):
             action = self.config.action_manual_sync()
         self.assertEqual(action["res_model"], "cloud_storage.sync.run")

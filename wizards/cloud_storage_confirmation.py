@@ -64,7 +64,7 @@ class CloudStorageConfirmation(models.TransientModel):
             "This database may then change and trash the files of this account in"
             " Drive: %s that it knows. If it is a copy of another database in use, that"
             " one would lose them: never confirm a copy.",
-            self._amount_words(*held),
+            self._files_text(*held),
         )
 
     def _do_database(self):
@@ -77,7 +77,7 @@ class CloudStorageConfirmation(models.TransientModel):
         """What goes, as far as the user may see the files."""
         config = self.env["cloud_storage.config"].sudo().get_active_config()
         going = self.attachment_ids._going_to_cloud()
-        files = self._amount_words(len(going), sum(going.mapped("file_size")))
+        files = self._files_text(len(going), sum(going.mapped("file_size")))
         if not config.delete_local_after_sync:
             return _(
                 "%(files)s go to Google Drive (%(account)s). The local copies stay.",

@@ -48,7 +48,7 @@ class CloudStorageWizardMigrate(models.TransientModel):
             ),
         }[self.after] % {
             "account": self.source_auth_id.name,
-            "files": self._amount_words(self.file_count, self.total_size),
+            "files": self._files_text(self.file_count, self.total_size),
         }
         configs = self.source_auth_id.config_ids
         if self.switch_configs and configs:

@@ -72,7 +72,7 @@ class CloudStorageWizardRestore(models.TransientModel):
             + _(
                 "Once each of them is here and verified, its copy in Drive goes to the"
                 " trash: %s. Drive empties the trash after 30 days.",
-                self._amount_words(self.file_count, self._size_in_drive()),
+                self._files_text(self.file_count, self._size_in_drive()),
             )
         )
 

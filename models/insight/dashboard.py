@@ -6,13 +6,12 @@ from datetime import timedelta
 from odoo import _, api, fields, models
 from odoo.tools.misc import format_date
 
-from ..engine import candidates
-from .sync.run import UNFINISHED
+from ...engine import candidates, statistics
+from ..sync.run import UNFINISHED
 
 TREND_DAYS = 30
-MOST_CAUSES = 10
+MOST_PROBLEMS = 10
 MOST_RUNS = 5
-MB = 1024 * 1024
 
 
 class CloudStorageDashboard(models.Model):
@@ -25,15 +24,15 @@ class CloudStorageDashboard(models.Model):
     _table_query = "SELECT 1 AS id"
 
     missing = fields.Char(compute="_compute_missing")
-    synced_files = fields.Integer("In the Cloud", compute="_compute_amounts")
+    synced_files = fields.Integer("In the Cloud", compute="_compute_totals")
     synced_bytes = fields.Float(
-        "Size in the Cloud", compute="_compute_amounts", digits=(18, 0)
+        "Size in the Cloud", compute="_compute_totals", digits=(18, 0)
     )
     freed_bytes = fields.Float(
-        "Space Freed", compute="_compute_amounts", digits=(18, 0)
+        "Space Freed", compute="_compute_totals", digits=(18, 0)
     )
-    pending_files = fields.Integer("Pending", compute="_compute_amounts")
-    error_files = fields.Integer("Errors", compute="_compute_amounts")
+    pending_files = fields.Integer("Pending", compute="_compute_totals")
+    error_files = fields.Integer("Errors", compute="_compute_totals")
     read_count = fields.Integer("Reads", compute="_compute_reads")
     hit_ratio = fields.Float(
         compute="_compute_reads",
@@ -61,68 +60,37 @@ class CloudStorageDashboard(models.Model):
         setup = self.env["cloud_storage.setup"]
         self.missing = setup._first_missing() if self._is_manager() else False
 
-    def _compute_amounts(self):
-        synced, size = self._row(
-            "SELECT count(*), COALESCE(sum(cloud_size_bytes), 0) FROM ir_attachment"
-            " WHERE cloud_auth_id IS NOT NULL AND cloud_sync_status = 'synced'"
-        )
-        freed = self._row("SELECT sum(bytes_freed) FROM cloud_storage_sync_run")[0]
+    def _compute_totals(self):
+        self.synced_files, self.synced_bytes = statistics.in_cloud(self.env)
+        self.freed_bytes = statistics.bytes_freed(self.env)
         configs = self.env["cloud_storage.config"].sudo()
         configs = configs.search([("is_active", "=", True)])
-        causes = self.env["cloud_storage.cause"].search([])
-        self.synced_files, self.synced_bytes = synced, size
-        self.freed_bytes = freed
         reader = self._reader()
         self.pending_files = sum(candidates.count_waiting(c, reader) for c in configs)
-        self.error_files = sum(causes.mapped("files"))
+        problems = self.env["cloud_storage.cause"].search([])
+        self.error_files = sum(problems.mapped("files"))
 
     def _compute_reads(self):
-        reads, hits = self._row(
-            "SELECT count(*), count(*) FILTER (WHERE cache_hit)"
-            " FROM cloud_storage_access_log WHERE access_date >= %s"
-            " AND http_status IN (200, 206)",
-            self._trend_start(),
-        )
+        reads, hits = statistics.reads(self.env, self._trend_start())
         self.read_count = reads
         self.hit_ratio = 100.0 * hits / reads if reads else 0.0
-
-    def _row(self, query, *params):
-        self.env.cr.execute(query, params)
-        return self.env.cr.fetchone()
 
     # -- trends ------------------------------------------------------------------------
 
     def _compute_trends(self):
-        self.upload_trend = self._trend(
-            _("MB uploaded"),
-            "SELECT sync_date::date, sum(file_size_bytes) / %s"
-            " FROM cloud_storage_sync_log WHERE status = 'success'"
-            " AND sync_type != 'restore' AND sync_date >= %s GROUP BY 1",
-            MB,
-        )
-        self.error_trend = self._trend(
-            _("Errors"),
-            "SELECT sync_date::date, count(*) * %s FROM cloud_storage_sync_log"
-            " WHERE status = 'error' AND sync_date >= %s GROUP BY 1",
-            1,
-        )
-        self.read_trend = self._trend(
-            _("Files read"),
-            "SELECT access_date::date, count(*) * %s FROM cloud_storage_access_log"
-            " WHERE access_date >= %s AND http_status IN (200, 206) GROUP BY 1",
-            1,
-        )
+        self.upload_trend = self._trend(_("MB uploaded"), "uploaded_mb")
+        self.error_trend = self._trend(_("Errors"), "errors")
+        self.read_trend = self._trend(_("Files read"), "reads")
 
-    def _trend(self, label, query, factor):
+    def _trend(self, label, kind):
         """One bar per day, as the widget ``dashboard_graph`` wants it."""
         start = self._trend_start()
-        self.env.cr.execute(query, (factor, start))
-        amounts = dict(self.env.cr.fetchall())
+        numbers = statistics.daily(self.env, kind, start)
         days = [start.date() + timedelta(days=i) for i in range(TREND_DAYS + 1)]
         values = [
             {
                 "label": format_date(self.env, day, date_format="d MMM"),
-                "value": round(float(amounts.get(day, 0)), 2),
+                "value": round(float(numbers.get(day, 0)), 2),
                 "type": "past",
             }
             for day in days
@@ -141,7 +109,7 @@ class CloudStorageDashboard(models.Model):
         unfinished = runs.search([("state", "in", UNFINISHED)])
         self.auth_ids = self.env["cloud_storage.auth"].search([])
         self.run_ids = unfinished | runs.search([], limit=MOST_RUNS)
-        self.cause_ids = self.env["cloud_storage.cause"].search([], limit=MOST_CAUSES)
+        self.cause_ids = self.env["cloud_storage.cause"].search([], limit=MOST_PROBLEMS)
 
     # -- buttons -----------------------------------------------------------------------
 
@@ -165,7 +133,7 @@ class CloudStorageDashboard(models.Model):
         return config.action_view_pending()
 
     def action_view_errors(self):
-        """The files with a problem, by their causes."""
+        """The files with a problem, by what it is."""
         context = {"search_default_errors": 1, "search_default_by_cause": 1}
         return dict(self._open("ir_attachment_action"), context=context)
 

@@ -1,7 +1,28 @@
 from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
-from ..utils.filenames import normalize_extension
+from ...utils.filenames import normalize_extension
+
+#: Extension, description, largest size in MB (0: any).
+DEFAULT_FILE_TYPES = [
+    ("pdf", "PDF document", 0),
+    ("doc", "Word document", 100),
+    ("docx", "Word document", 100),
+    ("xls", "Excel workbook", 100),
+    ("xlsx", "Excel workbook", 100),
+    ("ppt", "PowerPoint presentation", 200),
+    ("pptx", "PowerPoint presentation", 200),
+    ("odt", "OpenDocument text", 100),
+    ("ods", "OpenDocument spreadsheet", 100),
+    ("csv", "Table as text", 100),
+    ("txt", "Plain text", 20),
+    ("jpg", "JPEG image", 50),
+    ("jpeg", "JPEG image", 50),
+    ("png", "PNG image", 50),
+    ("gif", "GIF image", 50),
+    ("zip", "ZIP archive", 0),
+    ("mp4", "MP4 video", 0),
+]
 
 
 class CloudStorageFileType(models.Model):

@@ -1,7 +1,7 @@
 from odoo import _, models
 from odoo.exceptions import RedirectWarning
 
-from ..engine import uninstall
+from ...engine import uninstall
 
 ADDON = "cloud_storage"
 
@@ -16,7 +16,6 @@ class IrModuleModule(models.Model):
         """
         if self._is_cloud_storage_leaving():
             uninstall.pause_runs(self.env)
-            self.env.cr.commit()  # Odoo needs to see what the cron wrote at its end
         return super().button_immediate_uninstall()
 
     def button_uninstall(self):

@@ -3,13 +3,14 @@ import logging
 
 from odoo import _, api, models
 from odoo.exceptions import AccessError, UserError
-from odoo.tools import plaintext2html
+from odoo.tools import human_size, plaintext2html
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
+from ...engine.retention import delete_older
+
 _logger = logging.getLogger(__name__)
 
-GC_BATCH = 1000  # rows deleted per transaction
 MANAGER_GROUP = "cloud_storage.group_cloud_storage_manager"
 
 
@@ -73,6 +74,18 @@ class CloudStorageMixin(models.AbstractModel):
         }
 
     @api.model
+    def _files_text(self, count, size):
+        """``count`` files of ``size`` bytes together, for people."""
+        return _(
+            "%(count)s files (%(size)s)", count=count, size=human_size(size) or "0 bytes"
+        )
+
+    @api.model
+    def _form_warning(self, message):
+        """What an onchange method returns to have a form warn."""
+        return {"warning": {"title": _("Cloud Storage"), "message": message}}
+
+    @api.model
     def _notify_users(self, users, subject, body):
         """Mail a text to users, once this transaction is committed.
 
@@ -116,21 +129,8 @@ class CloudStorageMixin(models.AbstractModel):
         :param str parameter: ``cloud_storage.<parameter>_retention_days``; 0 keeps all
         """
         days = self._int_parameter("%s_retention_days" % parameter, default_days)
-        if days <= 0:
-            return
-        # names come from the code, never from a user
-        query = """
-            DELETE FROM {table} WHERE id IN (
-                SELECT id FROM {table}
-                WHERE {date} < (now() at time zone 'UTC') - %s * interval '1 day'
-                LIMIT %s
-            )""".format(table=table, date=date_column)
-        while True:
-            self.env.cr.execute(query, (days, GC_BATCH))
-            if self.env.cr.rowcount < GC_BATCH:
-                return
-            # each batch on its own, so that a large table does not block its users
-            self.env.cr.commit()
+        if days > 0:
+            delete_older(self.env, table, date_column, days)
 
     @api.model
     def _int_parameter(self, name, default):

@@ -1,11 +1,13 @@
-"""Buttons of a configuration."""
+"""Buttons of a configuration, and what scripts call on it."""
 
-from odoo import _, fields, models
+from odoo import _, api, fields, models
 from odoo.tools import human_size
 
-from ..engine import runner
-from ..engine.transaction import Deadline
-from .sync.service import DEFAULT_LIMIT
+from ...engine import runner
+from ...engine.transaction import Deadline
+from ..sync.service import DEFAULT_LIMIT
+from .file_type import DEFAULT_FILE_TYPES
+from .model_config import DEFAULT_MODELS
 
 BUTTON_SECONDS = 15  # how long a button works before the rest goes to the background
 
@@ -14,6 +16,60 @@ class CloudStorageConfig(models.Model):
     _inherit = "cloud_storage.config"
 
     auth_state = fields.Selection(related="auth_id.state", string="Authorization")
+
+    @api.model
+    def get_active_config(self):
+        """The configuration in force: the first active one, empty when there is none."""
+        return self.search([("is_active", "=", True)], limit=1, order="id")
+
+    def manual_sync(self):
+        """Sync up to 500 files now; see ``cloud_storage.sync.service.manual_sync``.
+
+        :rtype: dict
+        """
+        config = self[:1] or self.get_active_config()
+        return self.env["cloud_storage.sync.service"].manual_sync(config.id)
+
+    def create_default_model_configs(self):
+        """Add the common models that are installed and not yet in the list."""
+        self._check_manager()
+        for config in self:
+            known = set(config.model_config_ids.mapped("model_name"))
+            config.model_config_ids = [
+                (0, 0, {"model_name": name})
+                for name in DEFAULT_MODELS
+                if name not in known and self._may_cover(name)
+            ]
+        return True
+
+    @api.model
+    def _may_cover(self, model_name):
+        """Whether a model is installed, and the user may have a rule for it."""
+        if model_name not in self.env:
+            return False
+        rules = self.env["cloud_storage.model.config"]
+        return not rules.new({"model_name": model_name})._rights_problem(self.env.user)
+
+    def create_default_file_types(self):
+        """Add the common extensions that are not yet in the list."""
+        self._check_manager()
+        for config in self:
+            known = set(config.file_type_ids.mapped("extension"))
+            config.file_type_ids = [
+                (0, 0, {"extension": ext, "description": text, "max_size_mb": size})
+                for ext, text, size in DEFAULT_FILE_TYPES
+                if ext not in known
+            ]
+        return True
+
+    @api.model
+    def clear_file_cache(self):
+        """Forget the cached copies of files, in memory and on disk."""
+        self._check_manager()
+        self.env["ir.attachment"]._clear_cloud_cache()
+        return self._notification(_("The file caches are empty."))
+
+    # -- buttons ---------------------------------------------------------------------
 
     def action_manual_sync(self):
         """Sync for about 15 seconds; what is left goes on in the background.
@@ -131,3 +187,43 @@ class CloudStorageConfig(models.Model):
         # a leaf on id keeps ir.attachment from hiding the files of binary fields
         domain = [("id", "!=", 0)] + domain
         return dict(action, name=name, domain=domain, context={})
+
+    # -- tokens --------------------------------------------------------------------------
+
+    @api.model
+    def action_check_and_refresh_tokens(self):
+        """Refresh the tokens that are about to expire; one failure stops no other.
+
+        :return: the notification with the outcome; the cron ignores it
+        """
+        return self._refresh_tokens(force=False)
+
+    @api.model
+    def action_force_refresh_tokens(self):
+        """Refresh every token now."""
+        return self._refresh_tokens(force=True)
+
+    @api.model
+    def action_force_token_refresh(self):
+        """Alias of :meth:`action_force_refresh_tokens`."""
+        return self.action_force_refresh_tokens()
+
+    @api.model
+    def _refresh_tokens(self, force):
+        self._check_manager()
+        accounts = (
+            self.env["cloud_storage.auth"]
+            .sudo()
+            .search(
+                [
+                    ("is_active", "=", True),
+                    ("state", "in", ("authorized", "expired")),
+                ]
+            )
+        )
+        failed = accounts.filtered(lambda auth: not auth._try_refresh(force))
+        if failed:
+            return self._notification(
+                _("Not refreshed: %s", ", ".join(failed.mapped("name"))), "warning"
+            )
+        return self._notification(_("%s accounts are in order.", len(accounts)))

@@ -3,37 +3,7 @@
 from odoo import _, api, fields, models
 from odoo.tools import human_size
 
-from ..engine import candidates
-
-#: Every attachment with the number of the first clause that it fails; NULL: it goes.
-JUDGED = """
-    WITH failing AS (
-        SELECT id, res_model, name, res_field, mimetype, checksum, store_fname,
-               COALESCE(file_size, 0) AS size, CASE {cases} END AS clause
-        FROM ir_attachment
-    ), judged AS (
-        SELECT *, clause IS NULL AND %s AND (
-            row_number() OVER (PARTITION BY clause, checksum, size ORDER BY id) > 1
-            OR EXISTS (
-                SELECT 1 FROM ir_attachment AS there
-                WHERE there.checksum = failing.checksum
-                AND there.cloud_sync_status = 'synced' AND there.cloud_auth_id = %s
-            )) AS duplicate
-        FROM failing
-    )"""
-LINES = """
-    SELECT clause, CASE WHEN clause = 0 THEN NULL ELSE res_model END,
-           CASE WHEN clause = 0 THEN NULL WHEN res_field IS NOT NULL THEN mimetype
-                ELSE lower(substring(name from '\\.([^. ]{1,10})$')) END,
-           count(*), sum(size), count(*) FILTER (WHERE duplicate),
-           COALESCE(sum(size) FILTER (WHERE duplicate), 0)
-    FROM judged GROUP BY 1, 2, 3"""
-# a file of the filestore is freed when all the attachments that share it go
-FREED = """
-    SELECT COALESCE(sum(size), 0) FROM (
-        SELECT max(size) AS size FROM judged
-        GROUP BY COALESCE(store_fname, id::text) HAVING bool_and(clause IS NULL)
-    ) AS files"""
+from ...engine import candidates, savings
 
 
 class CloudStorageSavings(models.TransientModel):
@@ -110,9 +80,9 @@ class CloudStorageSavings(models.TransientModel):
     @api.depends("files", "size_bytes")
     def _compute_sync_words(self):
         for report in self:
-            report.sync_words = report._words_of_button()
+            report.sync_words = report._button_text()
 
-    def _words_of_button(self):
+    def _button_text(self):
         if not self.files:
             return _("Start: no file goes now")
         return _(
@@ -124,9 +94,9 @@ class CloudStorageSavings(models.TransientModel):
     @api.depends("freed_bytes", "files")
     def _compute_consequence(self):
         for report in self:
-            report.consequence = report._consequence_words()
+            report.consequence = report._consequence_text()
 
-    def _consequence_words(self):
+    def _consequence_text(self):
         freed = human_size(self.freed_bytes) or _("0 bytes")
         if not self.files:
             return _("There is nothing to move. What Stays tells why.")
@@ -155,34 +125,15 @@ class CloudStorageSavings(models.TransientModel):
         return reports
 
     def _fill(self):
-        """Judge every attachment in two scans of the table, however many there are."""
-        config = self.config_id.sudo()
         service = self.env["cloud_storage.sync.service"].sudo()
+        config = self.config_id.sudo()
         clauses = service._clauses(config, reader=self._reader())
-        judged, params = self._judge(config, clauses)
-        self.env.cr.execute(judged + LINES, params)
-        self.line_ids = [
-            (0, 0, self._prepare_line(clauses, *row)) for row in self.env.cr.fetchall()
-        ]
-        self.env.cr.execute(judged + FREED, params)
-        self.freed_bytes = self.env.cr.fetchone()[0]
+        lines, self.freed_bytes = savings.judge(self.env, config, clauses)
+        self.line_ids = [(0, 0, self._prepare_line(clauses, *line)) for line in lines]
 
     @api.model
-    def _judge(self, config, clauses):
-        attachments = self.env["ir.attachment"].sudo()
-        attachments.flush()
-        cases, params = [], []
-        for number, clause in enumerate(clauses):
-            query = attachments._where_calc(clause.domain)
-            _tables, where, values = query.get_sql()
-            cases.append("WHEN (%s) IS NOT TRUE THEN %d" % (where or "TRUE", number))
-            params += values
-        params += [config.deduplicate, config.auth_id.id]
-        return JUDGED.format(cases=" ".join(cases)), params
-
-    @api.model
-    def _prepare_line(self, clauses, number, model, extension, *amounts):
-        files, size, duplicate_files, duplicate_bytes = amounts
+    def _prepare_line(self, clauses, number, model, extension, *numbers):
+        files, size, duplicate_files, duplicate_bytes = numbers
         reason = clauses[number].reason if number is not None else False
         if reason and "%s" in reason:
             reason = reason % model

@@ -1,0 +1,1 @@
+from . import config, config_actions, file_type, model_config, savings, setup

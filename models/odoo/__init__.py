@@ -1,0 +1,1 @@
+from . import cloud_storage_mixin, ir_config_parameter, ir_module_module, ir_ui_view
