@@ -2,9 +2,9 @@
 
 from odoo import _, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import human_size
 
 from ..drive.errors import DriveError, NotFoundError
+from ..engine.messages import Messages
 
 
 class CloudStorageAuth(models.Model):
@@ -36,28 +36,18 @@ class CloudStorageAuth(models.Model):
             self.sudo()._check_sees_files(client)
             folders = self.sudo()._probe_folders(client)
         except DriveError as err:
-            raise UserError(self._explain(err)) from err
+            raise UserError(Messages(self.env).account(err)) from err
         with self._own_transaction() as auth:
             auth.write(dict(auth._user_values(user), last_error=False))
         lines = [
             _("Connected as %s.", user.get("emailAddress") or user.get("displayName")),
-            self._quota_text(about.get("storageQuota", {})),
+            Messages(self.env).quota(about.get("storageQuota", {})),
         ]
         return self._notification("\n".join(lines + folders), sticky=True)
 
     def test_connection(self):
         """Alias of :meth:`action_test_connection`."""
         return self.action_test_connection()
-
-    def _quota_text(self, quota):
-        used = human_size(int(quota.get("usage") or 0)) or _("nothing")
-        if not quota.get("limit"):
-            return _("%s used, no limit.", used)
-        return _(
-            "%(used)s of %(limit)s used.",
-            used=used,
-            limit=human_size(int(quota["limit"])) or _("nothing"),
-        )
 
     def _probe_folders(self, client):
         """Whether the root folders can be written to, one line each."""
@@ -121,7 +111,7 @@ class CloudStorageAuth(models.Model):
         try:
             self.sudo()._revoke_and_wipe()
         except DriveError as err:
-            raise UserError(self._explain(err)) from err
+            raise UserError(Messages(self.env).account(err)) from err
         if self._is_foreign_copy():
             return self._notification(
                 _("This copy forgot the tokens. The original goes on using them.")

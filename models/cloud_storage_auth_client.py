@@ -7,7 +7,7 @@ from odoo.exceptions import UserError
 from odoo.modules.registry import Registry
 
 from ..drive.client import DriveClient
-from ..drive.errors import AuthError, CircuitOpenError, DriveError, TransientError
+from ..drive.errors import AuthError
 from ..drive.retry import CircuitBreaker, Pacer, Retrier
 from ..odoo_bridge import environments
 from .cloud_storage_pace import SharedBucket
@@ -100,16 +100,3 @@ class CloudStorageAuth(models.Model):
         """The pace that the configuration of this account asks for."""
         config = self.config_ids.sorted("is_active", reverse=True)[:1]
         return config.requests_per_second or Pacer().full_rate
-
-    @api.model
-    def _drive_message(self, err):
-        """What a failed call means for a person who waits for a file.
-
-        :param err: a DriveError
-        :rtype: str
-        """
-        if isinstance(err, (TransientError, CircuitOpenError)):
-            return _("Google Drive can not be reached just now. Try again later.")
-        if isinstance(err, DriveError) and err.stops_run:
-            return _("Google Drive refused: %s", err)
-        return str(err)

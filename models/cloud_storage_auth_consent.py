@@ -12,7 +12,8 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from ..drive import oauth
-from ..drive.errors import DriveError, InvalidGrantError, OAuthError, TransientError
+from ..drive.errors import DriveError, OAuthError
+from ..engine.messages import Messages
 from ..exceptions import WrongDriveError
 
 _logger = logging.getLogger(__name__)
@@ -153,7 +154,7 @@ class CloudStorageAuth(models.Model):
             tokens = oauth.exchange_code(client, auth.scope, code, verifier)
             identity = auth._identity(tokens.access)
         except (DriveError, WrongDriveError) as err:
-            message = auth._explain_consent(err)
+            message = Messages(self.env).consent(err)
             with auth._own_transaction() as locked:
                 locked.last_error = message
             raise UserError(message) from err
@@ -161,22 +162,6 @@ class CloudStorageAuth(models.Model):
             locked._store_tokens(tokens, grant_expiry=tokens.grant_expiry, **identity)
             locked.env["cloud_storage.secret"]._wipe(locked, [STATE_SECRET])
         return True
-
-    @api.model
-    def _explain_consent(self, err):
-        if isinstance(err, InvalidGrantError):
-            return _(
-                "Google did not accept the code of this authorization: it was used"
-                " before, came too late, or belongs to another authorization. Nothing"
-                " was changed; authorize again."
-            )
-        if isinstance(err, TransientError):
-            return _(
-                "Google could not be reached (%s). Nothing was changed; authorize again"
-                " in a while.",
-                err,
-            )
-        return self._explain(err)
 
 
 def _digest(text):

@@ -14,6 +14,7 @@ from ..drive.errors import (
     TransientError,
 )
 from ..drive.retry import Retrier
+from ..engine.messages import Messages
 from ..exceptions import WrongDriveError
 
 _logger = logging.getLogger(__name__)
@@ -197,7 +198,7 @@ class CloudStorageAuth(models.Model):
         except TransientError:
             raise
         except DriveError as err:  # Google gave a token: the account is not broken
-            raise WrongDriveError(self._explain(err)) from err
+            raise WrongDriveError(Messages(self.env).account(err)) from err
 
     def _check_sees_files(self, client):
         """Make sure that files are missing because they are, not because they are hidden.

@@ -3,20 +3,12 @@
 import logging
 from datetime import timedelta
 
-from odoo import _, api, fields, models
+from odoo import _, fields, models
 from odoo.exceptions import UserError
 
 from ..drive import oauth
-from ..drive.errors import (
-    CredentialsFormatError,
-    DriveError,
-    InvalidClientError,
-    InvalidGrantError,
-    MissingRefreshTokenError,
-    MissingScopeError,
-    RedirectUriError,
-    TransientError,
-)
+from ..drive.errors import DriveError, TransientError
+from ..engine.messages import Messages
 from ..exceptions import LostSecretError, WrongDriveError
 
 _logger = logging.getLogger(__name__)
@@ -158,7 +150,7 @@ class CloudStorageAuth(models.Model):
             if isinstance(err, WrongDriveError):
                 self.last_error = str(err)
             return err
-        message = self._explain(err)
+        message = Messages(self.env).account(err)
         _logger.warning("Account %s: token not refreshed: %s", self.id, err)
         if isinstance(err, TransientError):
             self.last_error = message
@@ -192,47 +184,6 @@ class CloudStorageAuth(models.Model):
                 reason=self.last_error,
             ),
         )
-
-    @api.model
-    def _explain(self, err):
-        """What went wrong and what to do, for a person."""
-        if isinstance(err, TransientError):
-            return _("Google could not be reached (%s). It will be tried again.", err)
-        if isinstance(err, InvalidGrantError):
-            return _(
-                "Google does not accept the authorization any more. The usual causes:"
-                " access was revoked or the password changed; the OAuth consent screen"
-                " is in Testing mode, where authorizations end after 7 days; it was not"
-                " used for 6 months. Authorize again."
-            )
-        if isinstance(err, InvalidClientError):
-            return _(
-                "Google does not accept the application (%s). Compare client ID and"
-                " client secret with the Google Cloud console. A service account that"
-                " acts for a user needs domain-wide delegation for the chosen scope.",
-                err,
-            )
-        if isinstance(err, MissingRefreshTokenError):
-            return _(
-                "Google gave no refresh token. Remove the access of this application at"
-                " myaccount.google.com/permissions, then authorize again."
-            )
-        if isinstance(err, MissingScopeError):
-            return _(
-                "Access to Google Drive was not granted. Authorize again and leave the"
-                " box for Google Drive ticked."
-            )
-        if isinstance(err, RedirectUriError):
-            return _(
-                "Google does not know this redirect URI. Enter the redirect URI of the"
-                " account, letter for letter, as an authorized redirect URI of the"
-                " OAuth client in the Google Cloud console."
-            )
-        if isinstance(err, CredentialsFormatError):
-            return _("The key of the service account can not be used: %s.", err)
-        if isinstance(err, UserError):
-            return str(err)
-        return _("Google refused: %s", err)
 
     # -- end ---------------------------------------------------------------------------
 

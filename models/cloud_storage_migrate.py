@@ -4,6 +4,7 @@ from odoo.exceptions import UserError
 from odoo.tools import human_size
 
 from ..drive.errors import DriveError
+from ..engine.messages import Messages
 from .migrate_run import MigrateRun
 
 
@@ -35,7 +36,7 @@ class CloudStorageSyncService(models.AbstractModel):
         try:
             quota = target._drive_client(tries=3).about().get("storageQuota", {})
         except DriveError as err:
-            raise UserError(target._drive_message(err)) from err
+            raise UserError(Messages(self.env).drive(err)) from err
         if target.shared_drive_id or not quota.get("limit"):
             return
         free = int(quota["limit"]) - int(quota.get("usage") or 0)

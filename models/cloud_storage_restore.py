@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tools import human_size
 
 from ..drive.errors import DriveError
+from ..engine.messages import Messages
 from .restore_run import FolderRestoreRun, RestoreRun, folder_files, restorable
 
 SAMPLE = 10  # names shown before somebody confirms
@@ -100,7 +101,7 @@ class CloudStorageSyncService(models.AbstractModel):
             found = folder_files(auth._drive_client(tries=3), folder_id)
             files = list(restorable(found, only_ours))
         except DriveError as err:
-            raise UserError(auth._drive_message(err)) from err
+            raise UserError(Messages(self.env).drive(err)) from err
         size = sum(int(file["size"]) for file in files)
         return len(files), size, [file["name"] for file in files[:SAMPLE]]
 

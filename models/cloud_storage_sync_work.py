@@ -6,13 +6,8 @@ from datetime import timedelta
 from odoo import _, api, models
 from odoo.exceptions import UserError
 
-from ..drive.errors import (
-    CircuitOpenError,
-    DailyLimitError,
-    DriveError,
-    StoppedError,
-    StorageFullError,
-)
+from ..drive.errors import DailyLimitError, DriveError, StoppedError
+from ..engine.messages import Messages
 from ..engine.transaction import retrying
 from ..exceptions import RunBusyError
 from .upload_run import UploadRun
@@ -118,7 +113,7 @@ class CloudStorageSyncService(models.AbstractModel):
     @api.model
     def _fail(self, run, err):
         """The run could not even begin."""
-        message = self._words(run, err)
+        message = Messages(self.env).ended_early(run.config_id.auth_id, err)
         self.env.cr.rollback()
         retrying(self.env, lambda: self._fail_run(run, message))
         raise UserError(message) from err
@@ -147,7 +142,7 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _close_early(self, run, reason):
-        message = self._words(run, reason)
+        message = Messages(self.env).ended_early(run.config_id.auth_id, reason)
         if isinstance(reason, StoppedError):
             run._finish_stopped(message)
             return
@@ -156,34 +151,5 @@ class CloudStorageSyncService(models.AbstractModel):
             run.config_id.paused_until = self._tomorrow()
 
     @api.model
-    def _words(self, run, err):
-        """Why a run ended early, and what to do."""
-        auth = run.config_id.auth_id
-        if isinstance(err, UserError):
-            return str(err)
-        if isinstance(err, StoppedError):
-            return _("Stopped. What was uploaded stays; start again to go on.")
-        if isinstance(err, StorageFullError):
-            return _(
-                "The storage of %(account)s is full (%(quota)s). Free space in Google"
-                " Drive or buy more, then sync again.",
-                account=auth.account_email or auth.name,
-                quota=self._quota_words(auth),
-            )
-        if isinstance(err, DailyLimitError):
-            return _("Google Drive takes no more uploads today. It goes on tomorrow.")
-        if isinstance(err, CircuitOpenError):
-            return _("%s and seems to be down. The next run goes on.", err)
-        return auth._drive_message(err)
-
-    @api.model
     def _tomorrow(self):
         return (self._utcnow() + timedelta(days=1)).replace(hour=0, minute=0, second=0)
-
-    @api.model
-    def _quota_words(self, auth):
-        try:
-            quota = auth._drive_client(tries=1).about().get("storageQuota", {})
-        except (UserError, DriveError):
-            return _("used and limit could not be read")
-        return auth._quota_text(quota)
