@@ -145,6 +145,24 @@ class Messages:
 
     # -- an account --------------------------------------------------------------------
 
+    def busy_account(self):
+        """Another worker holds the account for too long."""
+        return _("Another process is working with this account. Try again.")
+
+    def unreadable(self, count, size):
+        """Which files can not be opened while their account can not be used.
+
+        :param int count: of files that are nowhere else
+        :param int size: in bytes
+        """
+        if not count:
+            return _("Every file of this account has a copy on this server.")
+        return _(
+            "%s are only in this account: nobody can open them until it is authorized"
+            " again. They are not deleted.",
+            self.files(count, size),
+        )
+
     def account(self, err):
         """Why an account does not work.
 

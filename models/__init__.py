@@ -1,19 +1,8 @@
 # isort: skip_file
 # The order counts: a model comes before those that inherit from it.
 from . import cloud_storage_mixin
-from . import cloud_storage_secret
 from . import ir_config_parameter
-from . import cloud_storage_auth
-from . import cloud_storage_auth_health
-from . import cloud_storage_auth_database
-from . import cloud_storage_auth_identity
-from . import cloud_storage_auth_rights
-from . import cloud_storage_auth_transaction
-from . import cloud_storage_auth_token
-from . import cloud_storage_auth_consent
-from . import cloud_storage_pace
-from . import cloud_storage_auth_client
-from . import cloud_storage_auth_actions
+from . import account
 from . import cloud_storage_config
 from . import cloud_storage_model_config
 from . import cloud_storage_model_config_rights

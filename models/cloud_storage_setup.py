@@ -3,7 +3,7 @@
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
-from .cloud_storage_auth import TYPED_SECRETS
+from ..engine.account.credentials import TYPED_SECRETS, Credentials
 
 STEPS = ["account", "authorize", "models", "types", "report", "sync"]
 
@@ -152,7 +152,7 @@ class CloudStorageSetup(models.TransientModel):
             return _("There is no account yet.")
         if auth.auth_type == "service_account":
             return not auth.service_account_set and _("The service account has no key.")
-        if not auth.client_id and not auth._environment("client_id"):
+        if not Credentials(auth).client_id:
             return _("The client ID is missing.")
         return not auth.client_secret_set and _("The client secret is missing.")
 
@@ -278,18 +278,3 @@ class CloudStorageSetup(models.TransientModel):
         return self.env["ir.actions.act_window"]._for_xml_id(
             "cloud_storage.cloud_storage_dashboard_action"
         )
-
-
-class CloudStorageAuth(models.Model):
-    _inherit = "cloud_storage.auth"
-
-    def _way_back(self):
-        """Where Google's consent page leads back to: who is in the guided start, there.
-
-        :rtype: str
-        """
-        runs = self.config_ids.run_ids
-        if self.config_ids and "done" not in runs.mapped("state"):
-            action = self.env.ref("cloud_storage.cloud_storage_setup_action")
-            return "/web#action=%d" % action.id
-        return "/web#id=%d&model=%s&view_type=form" % (self.id, self._name)

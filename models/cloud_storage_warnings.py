@@ -2,24 +2,7 @@
 
 from odoo import _, api, models
 
-from .cloud_storage_auth import IDENTITY_FIELDS, TYPED_FIELDS
-
-
-class CloudStorageAuth(models.Model):
-    _inherit = "cloud_storage.auth"
-
-    @api.onchange(*IDENTITY_FIELDS, *TYPED_FIELDS)
-    def _onchange_identity(self):
-        known = self._origin
-        if not known.token_set or not self._is_changed_from(known):
-            return {}
-        words = _("Once saved, this account has to be authorized again.")
-        return _warning(words + " " + known._unreadable_words())
-
-    def _is_changed_from(self, known):
-        return any(self[name] for name in TYPED_FIELDS) or any(
-            (self[name] or False) != (known[name] or False) for name in IDENTITY_FIELDS
-        )
+from ..engine.account.files import count_files
 
 
 class CloudStorageConfig(models.Model):
@@ -43,7 +26,7 @@ class CloudStorageConfig(models.Model):
     def _onchange_cloud_access(self):
         if self.enable_cloud_access or not self._origin:
             return {}
-        _all, only_there = self._origin.auth_id._held()
+        _all, only_there = count_files(self._origin.auth_id)
         return _warning(
             _(
                 "Once saved, nobody can open the files that are only in the cloud: %s."

@@ -12,6 +12,7 @@ from ..drive.client import LIST_FIELDS
 from ..drive.compare import OTHER, SAME, UNKNOWN, size_of
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
 from ..drive.query import with_app_property
+from ..engine.account.identity import Identity
 from ..engine.transaction import retrying
 from .content_proof import is_complete, judge, row_size
 from .drive_metadata import (
@@ -292,8 +293,9 @@ class Comparison:
 
     def _check_same_drive(self, seen):
         """:raises UserError: another person's, or the folders of Odoo are gone as well"""
-        self.auth._check_user(self.client.about().get("user", {}))
-        self.auth._check_sees_files(self.client)
+        identity = Identity(self.auth)
+        identity.check_user(self.client.about().get("user", {}))
+        identity.check_sees_files(self.client)
         if not seen and self.run.folders.are_gone():
             raise UserError(
                 _(

@@ -156,7 +156,7 @@ class UploadLedger:
             if burnt:
                 self._forget_sessions([row.id])
                 self.env["cloud_storage.trash"]._queue_given_up(
-                    row.cloud_reserved_id, self.auth._place()
+                    row.cloud_reserved_id, self.auth._reserved_for()
                 )
             self.env.cr.execute(
                 "UPDATE ir_attachment SET cloud_sync_status = %(status)s,"

@@ -18,6 +18,7 @@ import odoo
 from odoo import SUPERUSER_ID, api
 from odoo.tests.common import BaseCase, get_db_name, tagged
 
+from ..engine.account.rate_limit import limits_of
 from ..odoo_bridge import environments
 from .emulator import Emulator
 
@@ -71,6 +72,11 @@ class CloudCase(BaseCase):
         self.auth = self.make_account()
         self.config = self.make_config(self.auth)
         self.env.cr.commit()
+
+    @property
+    def breaker(self):
+        """What stops requests of the account after too many failures."""
+        return limits_of(self.auth).breaker
 
     def connect(self):
         """Take a new cursor; records of an older one need ``with_env(self.env)``."""

@@ -3,8 +3,12 @@
 from odoo import _, fields, models
 from odoo.exceptions import UserError
 
-from ..drive.errors import DriveError, NotFoundError
-from ..engine.messages import Messages
+from ...drive.errors import DriveError, NotFoundError
+from ...engine.account.database import new_binding
+from ...engine.account.identity import Identity, user_values
+from ...engine.account.tokens import Tokens
+from ...engine.account.transaction import own_transaction
+from ...engine.messages import Messages
 
 
 class CloudStorageAuth(models.Model):
@@ -30,15 +34,13 @@ class CloudStorageAuth(models.Model):
         self._check_manager()
         try:
             client = self._drive_client(tries=2)
-            about = self._about(client)
-            user = about["user"]
-            self.sudo()._check_user(user)
-            self.sudo()._check_sees_files(client)
+            about = Identity(self.sudo()).check(client)
             folders = self.sudo()._probe_folders(client)
         except DriveError as err:
             raise UserError(Messages(self.env).account(err)) from err
-        with self._own_transaction() as auth:
-            auth.write(dict(auth._user_values(user), last_error=False))
+        user = about["user"]
+        with own_transaction(self) as auth:
+            auth.write(dict(user_values(user), last_error=False))
         lines = [
             _("Connected as %s.", user.get("emailAddress") or user.get("displayName")),
             Messages(self.env).quota(about.get("storageQuota", {})),
@@ -109,10 +111,10 @@ class CloudStorageAuth(models.Model):
         self.ensure_one()
         self._check_manager()
         try:
-            self.sudo()._revoke_and_wipe()
+            Tokens(self.sudo()).revoke()
         except DriveError as err:
             raise UserError(Messages(self.env).account(err)) from err
-        if self._is_foreign_copy():
+        if self._is_copy():
             return self._notification(
                 _("This copy forgot the tokens. The original goes on using them.")
             )
@@ -128,5 +130,5 @@ class CloudStorageAuth(models.Model):
         """Let this database write to the Drive that another one authorized."""
         self.ensure_one()
         self._check_manager()
-        self.sudo().write(self._new_binding())
+        self.sudo().write(new_binding(self.env))
         return True
