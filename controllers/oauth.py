@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.http import request
 
 from ..drive.errors import TransientError
+from ..engine.account import consent
 from ..utils import log_filters
 from ..utils.constants import CALLBACK_PATH
 
@@ -36,7 +37,7 @@ class OAuthCallback(http.Controller):
         accounts = request.env["cloud_storage.auth"]
         if not accounts._is_manager():
             return self._refuse(403, _("Only managers of Cloud Storage may do this."))
-        auth, verifier = accounts._take_state(state)
+        auth, verifier = consent.take(request.env, state)
         if not auth:
             return self._refuse(
                 400,

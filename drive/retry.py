@@ -14,6 +14,7 @@ from .errors import CircuitOpenError, DriveError, RateLimitError, TransientError
 
 _logger = logging.getLogger(__name__)
 
+DEFAULT_RATE = 10.0  # requests per second in the long run
 MIN_RATE = 0.5  # requests per second the pacer never goes below
 RECOVERY = 1.05  # factor by which each success raises a lowered rate
 MAX_TRIES = 6
@@ -65,7 +66,7 @@ class Pacer:
     :param Bucket bucket: shared with other processes, if it is not of this one
     """
 
-    def __init__(self, rate=10.0, burst=100, clock=time.monotonic, bucket=None):
+    def __init__(self, rate=DEFAULT_RATE, burst=100, clock=time.monotonic, bucket=None):
         self.full_rate = self.rate = max(float(rate), MIN_RATE)
         self.burst = max(1, burst)
         self._clock = clock

@@ -10,15 +10,10 @@ from odoo.exceptions import UserError
 from odoo.http import request
 from odoo.tools import config as odoo_config
 
-from ..drive.errors import (
-    CircuitOpenError,
-    DailyLimitError,
-    DriveError,
-    StoppedError,
-    StorageFullError,
-)
+from ..drive.errors import DailyLimitError, DriveError, StoppedError
 from ..exceptions import RunBusyError
 from .attachments import put_back_all
+from .messages import Messages
 from .transaction import Deadline, retrying
 from .translate import Translator
 
@@ -156,7 +151,7 @@ def _work_alone(run, deadline):
 
 def _fail(run, err):
     """The run could not even begin."""
-    message = ending(run, err)
+    message = _reason(run, err)
     run.env.cr.rollback()
     retrying(run.env, lambda: fail_run(run, message))
     raise UserError(message) from err
@@ -187,7 +182,7 @@ def _close(run, job):
 
 
 def _close_early(run, reason):
-    message = ending(run, reason)
+    message = _reason(run, reason)
     if isinstance(reason, StoppedError):
         run._finish_stopped(message)
         return
@@ -196,39 +191,13 @@ def _close_early(run, reason):
         run.config_id.paused_until = _tomorrow()
 
 
+def _reason(run, err):
+    return Messages(run.env).ended_early(run.config_id.auth_id, err)
+
+
 def _tomorrow():
     tomorrow = fields.Datetime.now() + timedelta(days=1)
     return tomorrow.replace(hour=0, minute=0, second=0)
-
-
-def ending(run, err):
-    """Why a run ended early, and what to do."""
-    _, auth = Translator(run.env), run.config_id.auth_id
-    if isinstance(err, UserError):
-        return str(err)
-    if isinstance(err, StoppedError):
-        return _("Stopped. What was uploaded stays; start again to go on.")
-    if isinstance(err, StorageFullError):
-        return _(
-            "The storage of %(account)s is full (%(quota)s). Free space in Google"
-            " Drive or buy more, then sync again.",
-            account=auth.account_email or auth.name,
-            quota=_quota(auth),
-        )
-    if isinstance(err, DailyLimitError):
-        return _("Google Drive takes no more uploads today. It goes on tomorrow.")
-    if isinstance(err, CircuitOpenError):
-        return _("%s and seems to be down. The next run goes on.", err)
-    return auth._drive_message(err)
-
-
-def _quota(auth):
-    _ = Translator(auth.env)
-    try:
-        quota = auth._drive_client(tries=1).about().get("storageQuota", {})
-    except (UserError, DriveError):
-        return _("used and limit could not be read")
-    return auth._quota_text(quota)
 
 
 # -- processes that died -------------------------------------------------------------------

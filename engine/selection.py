@@ -10,6 +10,7 @@ from ..drive.client import FILE_FIELDS
 from ..drive.errors import DriveError
 from ..drive.query import FOLDER_TYPE, children_of
 from . import candidates
+from .messages import Messages
 from .metadata import DATABASE
 from .translate import Translator
 
@@ -93,7 +94,7 @@ def preview_folder(auth, folder_id, only_ours=False):
         found = folder_files(auth._drive_client(tries=3), folder_id)
         files = list(restorable(found, only_ours))
     except DriveError as err:
-        raise UserError(auth._drive_message(err)) from err
+        raise UserError(Messages(auth.env).drive(err)) from err
     size = sum(int(file["size"]) for file in files)
     return len(files), size, [file["name"] for file in files[:SAMPLE]]
 
@@ -168,7 +169,7 @@ def check_fits_in_drive(target, size):
     try:
         quota = target._drive_client(tries=3).about().get("storageQuota", {})
     except DriveError as err:
-        raise UserError(target._drive_message(err)) from err
+        raise UserError(Messages(target.env).drive(err)) from err
     if target.shared_drive_id or not quota.get("limit"):
         return
     free = int(quota["limit"]) - int(quota.get("usage") or 0)

@@ -4,7 +4,7 @@ from collections import namedtuple
 
 from psycopg2 import OperationalError
 
-from odoo import _, api, fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
@@ -79,7 +79,7 @@ class CloudStorageTrash(models.Model):
     def _queue_given_up(self, reserved_id, place):
         """An id that no upload will use any more: what came to be under it can go.
 
-        :param str place: see ``cloud_storage.auth._place``; unknown where empty
+        :param str place: see ``cloud_storage.auth._reserved_for``; unknown where empty
         """
         auth_id = int((place or "0").partition(" ")[0])
         if auth_id:
@@ -360,37 +360,3 @@ class CloudStorageTrash(models.Model):
             (ids,),
         )
         return 0
-
-
-class CloudStorageAuth(models.Model):
-    _inherit = "cloud_storage.auth"
-
-    def _check_nothing_to_trash(self):
-        """Deleted attachments' files stay in Drive for ever when their account goes.
-
-        An account that can not be used any more would never be rid of them.
-
-        :raises UserError: Drive is going to learn of some soon
-        """
-        usable = self.filtered(lambda auth: auth._can_still_trash())
-        count = self.env["cloud_storage.trash"].sudo().search_count(
-            [("auth_id", "in", usable.ids), ("drive_file_id", "!=", False)]
-        )
-        if count:
-            raise UserError(
-                _(
-                    "%s files of deleted attachments are still to go to the trash of"
-                    " this account. The next automatic sync does that; delete the"
-                    " account afterwards, or switch Active off first to leave them in"
-                    " Drive.",
-                    count,
-                )
-            )
-
-    def _can_still_trash(self):
-        return (
-            self.is_active
-            and self.state in ("authorized", "expired")
-            and not self._is_foreign_copy()
-            and not self._is_disabled()
-        )

@@ -12,11 +12,11 @@ from ..drive.compare import COMPARE_FIELDS, OTHER, compare, size_of
 from ..drive.errors import (
     ChecksumError,
     DriveError,
-    ForbiddenError,
     NotFoundError,
     RangeError,
     TransientError,
 )
+from ..engine.messages import Messages
 from ..exceptions import CloudFileError
 from ..odoo_bridge import fresh_environment
 from ..utils.digests import size_and_digests
@@ -305,32 +305,15 @@ class IrAttachment(models.Model):
             raise self._cloud_error(err) from err
 
     def _cloud_error(self, err):
-        """What a failed read means for the person who wants the file."""
-        if isinstance(err, NotFoundError):
-            self._flag_cloud_problem(_("The file is gone from Google Drive."))
-            return CloudFileError(
-                _(
-                    "%s is gone from Google Drive. Somebody deleted it there, or the"
-                    " account lost access to it.",
-                    self.name,
-                ),
-                http_status=404,
-            )
-        if isinstance(err, ForbiddenError):
-            return CloudFileError(
-                _(
-                    "Google Drive does not give %(name)s away: %(reason)s",
-                    name=self.name,
-                    reason=err,
-                )
-            )
-        if isinstance(err, (ChecksumError, RangeError)):
-            self._flag_cloud_problem(str(err))
-            return CloudFileError(
-                _("%s was changed in Google Drive: it is not the file it was.", self.name)
-            )
-        message = self.cloud_auth_id._drive_message(err)
-        return CloudFileError("%s: %s" % (self.name, message))
+        """What a failed read means for people; noted when it says something lasting.
+
+        :rtype: CloudFileError
+        """
+        messages = Messages(self.env)
+        problem = messages.lasting_problem(err)
+        if problem:
+            self._flag_cloud_problem(problem)
+        return messages.cloud_file(self.name, err)
 
     def _flag_cloud_problem(self, message):
         """Remember a fact about Drive, in a transaction that survives the error.

@@ -12,6 +12,7 @@ from ..drive.compare import OTHER, SAME, UNKNOWN, size_of
 from ..drive.errors import DriveError, ForbiddenError, NotFoundError
 from ..drive.query import with_app_property
 from ..engine import attachments
+from ..engine.account.identity import Identity
 from ..engine.metadata import (
     DATABASE,
     attachment_id,
@@ -284,8 +285,9 @@ class Comparison:
 
     def _check_same_drive(self, seen):
         """:raises UserError: another person's, or the folders of Odoo are gone as well"""
-        self.auth._check_user(self.client.about().get("user", {}))
-        self.auth._check_sees_files(self.client)
+        identity = Identity(self.auth)
+        identity.check_user(self.client.about().get("user", {}))
+        identity.check_sees_files(self.client)
         if not seen and self.run.folders.are_gone():
             raise UserError(
                 _(

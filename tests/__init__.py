@@ -40,6 +40,7 @@ from . import (
     test_main_job,
     test_marks,
     test_measure,
+    test_messages,
     test_migrate,
     test_nginx,
     test_oauth_callback,

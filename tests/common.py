@@ -19,6 +19,7 @@ from odoo import SUPERUSER_ID, api
 from odoo.tests.common import BaseCase, get_db_name, tagged
 
 from ..engine import release
+from ..engine.account.rate_limit import limits_of
 from ..engine.transaction import Deadline
 from ..odoo_bridge import environments
 from .emulator import Emulator
@@ -73,6 +74,11 @@ class CloudCase(BaseCase):
         self.auth = self.make_account()
         self.config = self.make_config(self.auth)
         self.env.cr.commit()
+
+    @property
+    def breaker(self):
+        """What stops requests of the account after too many failures."""
+        return limits_of(self.auth).breaker
 
     def connect(self):
         """Take a new cursor; records of an older one need ``with_env(self.env)``."""

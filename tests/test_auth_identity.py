@@ -3,6 +3,9 @@ import json
 
 from odoo.exceptions import UserError
 
+from ..engine.account.identity import Identity
+from ..engine.account.rate_limit import limits_of
+from ..engine.account.tokens import Tokens
 from .test_oauth_callback import CallbackCase
 
 OTHER_CLIENT = "does not see the files"
@@ -146,7 +149,7 @@ class TestOtherClient(IdentityCase):
                 self.emulator.fault("files.get", times=-1, **what)
                 answer = self.consent()
                 self.emulator.clear_faults()
-                self.draft._pacing()[1].__init__()
+                limits_of(self.draft).breaker.__init__()
                 self.assertKept(answer, 503, "could not be reached", before)
 
     def test_forbidden_by_drive(self):
@@ -191,7 +194,7 @@ class TestAbout(IdentityCase):
                 self.emulator.fault("about", times=-1, **what)
                 answer = self.consent("other@example.com")
                 self.emulator.clear_faults()
-                self.draft._pacing()[1].__init__()
+                limits_of(self.draft).breaker.__init__()
                 self.assertKept(answer, 503, "could not be reached", before)
 
     def test_unknown_person_without_files(self):
@@ -227,13 +230,13 @@ class TestAbout(IdentityCase):
         self.authorized()
         for user in ({}, {"displayName": "Somebody"}, {"permissionId": ""}):
             with self.assertRaisesRegex(UserError, "did not say whose Drive"):
-                self.draft._check_user(user)
+                Identity(self.draft).check_user(user)
 
     def test_mail_address_decides_without_an_id(self):
         self.authorized()
-        self.draft._check_user({"emailAddress": "admin@example.com"})
+        Identity(self.draft).check_user({"emailAddress": "admin@example.com"})
         with self.assertRaisesRegex(UserError, "another Google account"):
-            self.draft._check_user({"emailAddress": "other@example.com"})
+            Identity(self.draft).check_user({"emailAddress": "other@example.com"})
 
 
 class TestServiceAccount(IdentityCase):
@@ -264,7 +267,7 @@ class TestServiceAccount(IdentityCase):
         self.assertEqual(self.kept(), before)
         self.assertIn(words, self.draft.last_error)
         with self.assertRaisesRegex(UserError, words):
-            self.draft._renew_token(force=True)
+            Tokens(self.draft).renew(force=True)
         self.fresh(self.draft)
 
     def test_other_key(self):

@@ -265,7 +265,7 @@ class TestContentCache(ContentCase):
         self.assertUnreadable(attachment, "can not be reached|Try again")
         self.assertFalse(attachment.cloud_error_message)
         self.emulator.clear_faults()
-        self.auth._pacing()[1].success()
+        self.breaker.success()
         self.assertEqual(attachment.raw, b"later")
 
     def test_too_many_requests_break_nothing(self):

@@ -94,7 +94,7 @@ class TestWebContent(ContentCase):
         self.assertEqual(answer.status_code, 503)
         self.assertIn("Retry-After", answer.headers)
         self.emulator.clear_faults()
-        self.auth._pacing()[1].success()
+        self.breaker.success()
         self.emulator.remove_file(attachment.cloud_file_id)
         self.assertEqual(self.get("/web/image/%d" % attachment.id).status_code, 404)
 

@@ -5,6 +5,7 @@ import shutil
 from odoo.exceptions import UserError
 from odoo.tools import config
 
+from ..engine.account.database import has_marker
 from .common import CloudCase
 from .odoo_process import run_shell
 from .postgres_copy import as_postgres, cloned_cluster, dumped_cluster, other_server
@@ -160,7 +161,7 @@ class TestBinding(CopyCase):
     def test_consent_binds(self):
         self.assertTrue(self.auth.database_cluster)
         self.assertTrue(self.auth.database_instance)
-        self.assertTrue(os.path.exists(self.auth._marker()))
+        self.assertTrue(has_marker(self.auth.database_mark))
 
     def test_update_from_the_previous_version(self):
         """It stored uuid and name: the rest is taken over without a word."""

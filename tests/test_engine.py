@@ -279,7 +279,7 @@ class TestRelease(CloudCase):
                     self.assertEqual(self.release(), 0)
                 self.assertEqual(files.filtered("store_fname"), files)
                 self.emulator.clear_faults()
-                self.auth._pacing()[1].success()
+                self.breaker.success()
                 self.release()
                 self.assertFalse(files.filtered("store_fname"))
 

@@ -6,6 +6,7 @@ from unittest.mock import patch
 from odoo import fields
 
 from ..drive import retry, source
+from ..engine.account.rate_limit import limits_of
 from .common import CloudCase
 
 MB = 1024 * 1024
@@ -53,7 +54,7 @@ class TestFaults(FaultCase):
 
     def _passes_unnoticed(self, route, fault):
         self.emulator.clear_faults()
-        pacer, _breaker = self.auth._pacing()
+        pacer = limits_of(self.auth).writes
         pacer.rate = pacer.full_rate  # each refusal has halved it
         before = len(self.drive_files())
         attachment = self.make_attachment()
@@ -259,7 +260,7 @@ class TestResumable(FaultCase):
         self.assertEqual(self.sync()["synced"], 0)
         self.assertTrue(self.attachment.cloud_upload_session)
         self.emulator.clear_faults()
-        self.auth._pacing()[1].success()
+        self.breaker.success()
 
     def assertUploadedBy(self, email):
         """The file is whole, and with whom the attachment says."""
@@ -306,7 +307,7 @@ class TestResumable(FaultCase):
         self.emulator.fault("files.upload.status", times=-1, status=503)
         self.sync()
         self.emulator.clear_faults()
-        self.auth._pacing()[1].success()
+        self.breaker.success()
         first, [left] = self.auth, self.drive_files()
         self.assertEqual(left["id"], self.attachment.cloud_reserved_id)
         self.config.auth_id = self.make_account("second@example.com")

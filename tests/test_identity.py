@@ -170,7 +170,7 @@ class TestUploading(IdentityCase):
             cloud_file_id=None,
             cloud_sync_status="pending",
             cloud_reserved_id=file_id,
-            cloud_reserved_for=self.auth._place(),
+            cloud_reserved_for=self.auth._reserved_for(),
             type="binary",
             url=None,
         )

@@ -104,4 +104,4 @@ class TestInvariants(ReconcileCase):
         self.emulator.fault("files.list", times=-1, status=503)
         problems = self.check()
         self.assertEqual([problem["invariant"] for problem in problems], [10])
-        self.auth._pacing()[1].success()
+        self.breaker.success()

@@ -34,7 +34,7 @@ class MarksCase(ContentCase):
     def due(self):
         """What was postponed is due again, and Drive is asked again."""
         self.queue().write({"next_attempt": False})
-        self.auth._pacing()[1].success()
+        self.breaker.success()
 
     def marks(self, file_id):
         """Attachment and record as a file's marks have them."""
@@ -415,7 +415,7 @@ class TestOwnerOfMarks(MarksCase):
         target = self.make_account("new@example.com")
         self.make_config(target, models=(), types=(), name="Other")
         self.cr.commit()
-        place = {"cloud_reserved_for": target._place()}
+        place = {"cloud_reserved_for": target._reserved_for()}
         copy_id = self.emulator.put_file("copy", b"same", owner="new@example.com")
         self.update_sql(first | second, cloud_reserved_id=copy_id, **place)
         first.unlink()
@@ -442,7 +442,7 @@ class TestMarksWhileGoingUp(MarksCase):
         attachment = self.make_attachment(res_id=self.one.id)
         (reserved,) = self.auth._drive_client().generate_ids(1)
         attachment.write(
-            {"cloud_reserved_id": reserved, "cloud_reserved_for": self.auth._place()}
+            {"cloud_reserved_id": reserved, "cloud_reserved_for": self.auth._reserved_for()}
         )
         attachment.flush()
         self.cr.commit()

@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from lxml import html
 
+from ..engine.account.consent import pending_consent
 from .common_auth import CALLBACK, AuthCase, environment
 
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -198,11 +199,11 @@ class TestRefusals(CallbackCase):
 
     def test_state_lives_ten_minutes(self):
         self.begin(self.session, self.draft)
-        left = self.fresh(self.draft)._pending_consent()["expires"] - time.time()
+        left = pending_consent(self.fresh(self.draft))["expires"] - time.time()
         self.assertTrue(500 < left <= 600, left)
 
     def change_pending(self, **values):
-        pending = dict(self.fresh(self.draft)._pending_consent(), **values)
+        pending = dict(pending_consent(self.fresh(self.draft)), **values)
         secret = self.env["cloud_storage.secret"]
         secret._set(self.draft, "oauth_state", json.dumps(pending))
         self.cr.commit()

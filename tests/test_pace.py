@@ -1,6 +1,5 @@
 from ..drive.retry import Pacer
-from ..models.cloud_storage_auth_client import BURST
-from ..models.cloud_storage_pace import SharedBucket
+from ..engine.account.rate_limit import BURST, SharedBucket, limits_of
 from .common import CloudCase
 from .odoo_process import OdooShell
 
@@ -27,14 +26,14 @@ class TestPace(CloudCase):
         self.config.requests_per_second = 3
         self.make_attachment()
         self.sync()
-        pacer, _breaker = self.auth._pacing()
+        pacer = limits_of(self.auth).writes
         self.assertEqual((pacer.full_rate, pacer.burst), (3.0, 100))
 
     def test_configured_rate_holds_for_every_kind_of_run(self):
         self.config.requests_per_second = 3
         self.config.action_reconcile()
         self.env["cloud_storage.sync.service"].automatic_sync()
-        pacer, _breaker = self.auth._pacing()
+        pacer = limits_of(self.auth).writes
         self.assertEqual(pacer.full_rate, 3.0)
 
     def test_two_processes(self):
@@ -72,9 +71,8 @@ class TestPace(CloudCase):
         self.assertLess(two.reserve(), 60)
 
     def test_reading_does_not_wait_behind_a_run(self):
-        self.auth._pacing()[0].slow_down(retry_after=50)
-        reads, _breaker = self.auth._pacing(write=False)
-        self.assertEqual(reads.reserve(), 0)
+        limits_of(self.auth).writes.slow_down(retry_after=50)
+        self.assertEqual(limits_of(self.auth).reads.reserve(), 0)
 
     def test_without_the_database_each_goes_on_by_itself(self):
         pacer = Pacer(10, burst=5, bucket=SharedBucket("no such database", 1))

@@ -354,7 +354,7 @@ class TestReconcileManners(ReconcileCase):
                 self.assertUntouched(files)
                 self.assertEqual(self.run_of().state, "failed")
                 self.emulator.clear_faults()
-        self.auth._pacing()[1].success()
+        self.breaker.success()
 
     def test_storm_of_429_changes_nothing(self):
         files = self.synced(3)

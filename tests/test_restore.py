@@ -220,14 +220,14 @@ class TestRestoreTroubles(RestoreCase):
         files = self.synced(4, keep=False)
         contents = files.mapped("raw")
         self.env["ir.attachment"]._clear_cloud_cache()
-        self.auth._pacing()[1].threshold = 3
-        self.addCleanup(setattr, self.auth._pacing()[1], "threshold", 12)
+        self.breaker.threshold = 3
+        self.addCleanup(setattr, self.breaker, "threshold", 12)
         self.emulator.fault("files.media", times=-1, status=503)
         run = self.confirm(self.wizard(mode="all"))
         self.assertEqual(run.state, "failed")
         self.assertEqual(set(files.mapped("cloud_sync_status")), {"synced"})
         self.emulator.clear_faults()
-        self.auth._pacing()[1].success()
+        self.breaker.success()
         run.action_resume()
         self.background()
         self.assertEqual(run.state, "done")

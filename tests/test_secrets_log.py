@@ -6,6 +6,7 @@ from psycopg2.errors import LockNotAvailable
 from odoo import fields
 from odoo.exceptions import UserError
 
+from ..engine.account.consent import pending_consent
 from .common_auth import AuthCase, Capture
 
 
@@ -28,7 +29,7 @@ class TestSecretsInLogs(AuthCase):
         session = self.login(self.make_manager())
         address = self.begin(session, draft)
         state = self.query(address)["state"].partition(".")[2]
-        verifier = self.fresh(draft)._pending_consent()["verifier"]
+        verifier = pending_consent(self.fresh(draft))["verifier"]
         back = self.emulator.consent(address)
         code = self.query(back)["code"]
         with Capture() as capture:
@@ -46,7 +47,7 @@ class TestSecretsInLogs(AuthCase):
         with Capture() as capture:
             address = self.begin(session, draft)
         state = self.query(address)["state"].partition(".")[2]
-        verifier = self.fresh(draft)._pending_consent()["verifier"]
+        verifier = pending_consent(self.fresh(draft))["verifier"]
         self.assertClean(capture, [state, verifier, draft._secret("client_secret")])
 
     def test_typed_over_rpc(self):

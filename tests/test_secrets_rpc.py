@@ -3,6 +3,7 @@ import xmlrpc.client
 
 from odoo.exceptions import UserError
 
+from ..engine.account.tokens import Tokens
 from .common_auth import MANAGER, USER, AuthCase
 
 PEOPLE = {
@@ -267,7 +268,7 @@ class TestSecretsOverRpc(SecretCase):
             for model, method, args in (
                 (ACCOUNT, "_secret", [self.auth.ids, "access_token"]),
                 (ACCOUNT, "_get_valid_token", [self.auth.ids]),
-                (ACCOUNT, "_renew_token", [self.auth.ids]),
+                (ACCOUNT, "_drive_client", [self.auth.ids]),
                 (STORE, "_get", [self.auth.ids, "access_token"]),
             ):
                 self.assertIsNone(self.ask(execute, model, method, *args))
@@ -373,4 +374,4 @@ class TestSettingsUser(SecretCase):
         self.cr.commit()
         self.assertFalse(self.auth.refresh_access_token())
         with self.assertRaisesRegex(UserError, "no https address"):
-            self.auth._renew_token(force=True)
+            Tokens(self.auth).renew(force=True)

@@ -73,7 +73,7 @@ class TestTrash(ContentCase):
         self.emulator.clear_faults()
         self.assertEqual(self.process(), 0)  # not due yet
         row.next_attempt = row.queued_at
-        self.auth._pacing()[1].success()
+        self.breaker.success()
         self.assertEqual(self.process(), 1)
         self.assertTrue(self.drive_file(drive_id)["trashed"])
 
@@ -209,7 +209,7 @@ class TestTrash(ContentCase):
         self.assertEqual(self.process(), 0)
         self.emulator.clear_faults()
         self.queue().write({"next_attempt": False})
-        self.auth._pacing()[1].success()
+        self.breaker.success()
         self.assertEqual(self.process(), 1)
         self.assertEqual(self.drive_file(attachment.cloud_file_id)["name"], "after.txt")
 

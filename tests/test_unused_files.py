@@ -283,7 +283,7 @@ class TestGrace(UnusedCase):
         before = self.unused().first_seen
         self.emulator.fault("files.list", times=-1, status=503)
         self.reconcile()
-        self.auth._pacing()[1].success()
+        self.breaker.success()
         self.assertEqual(self.unused().first_seen, before)
 
 

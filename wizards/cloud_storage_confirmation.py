@@ -1,5 +1,8 @@
 from odoo import _, api, fields, models
 
+from ..engine.account.files import count_files
+from ..engine.messages import Messages
+
 
 class CloudStorageConfirmation(models.TransientModel):
     """Says, with numbers, what a button is about to do, and does it when asked to.
@@ -53,18 +56,19 @@ class CloudStorageConfirmation(models.TransientModel):
     # -- an account --------------------------------------------------------------------
 
     def _words_revoke(self):
-        return self.auth_id._unreadable_words()
+        _all, only_there = count_files(self.auth_id)
+        return Messages(self.env).unreadable(*only_there)
 
     def _do_revoke(self):
         return self.auth_id.action_revoke()
 
     def _words_database(self):
-        held, _only_there = self.auth_id._held()
+        known, _only_there = count_files(self.auth_id)
         return _(
             "This database may then change and trash the files of this account in"
             " Drive: %s that it knows. If it is a copy of another database in use, that"
             " one would lose them: never confirm a copy.",
-            self._files_text(*held),
+            self._files_text(*known),
         )
 
     def _do_database(self):

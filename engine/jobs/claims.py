@@ -146,10 +146,8 @@ class Claims:
     def _mark(self, rows):
         if not rows:
             return []
-        place = self.auth._place()
-        kept = [
-            r for r in rows if r.cloud_reserved_id and r.cloud_reserved_for == place
-        ]
+        place = self.auth._reserved_for()
+        kept = [r for r in rows if r.cloud_reserved_id and r.cloud_reserved_for == place]
         self._give_up([row for row in rows if row not in kept])
         new_ids = iter(self._drive_ids)  # not used up before the commit
         marked = [

@@ -111,7 +111,7 @@ class MigrateJob(AttachmentJob):
         first = candidates.everything(self.env).browse(attachment_id).exists()
         if not first.cloud_file_id or first.cloud_auth_id != self.source_auth:
             return first.browse()  # moved with another row, or changed
-        rows, place = self._sharers(first.cloud_file_id), self.target_auth._place()
+        rows, place = self._sharers(first.cloud_file_id), self.target_auth._reserved_for()
         begun = rows.filtered("cloud_reserved_id")
         ours = begun.filtered(lambda a: a.cloud_reserved_for == place)[:1]
         reserved = ours.cloud_reserved_id or self.target.generate_ids(1)[0]

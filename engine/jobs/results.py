@@ -127,7 +127,7 @@ class Results:
             if forget_id:
                 self._forget_sessions([row.id])
                 self.env["cloud_storage.trash"]._queue_given_up(
-                    row.cloud_reserved_id, self.auth._place()
+                    row.cloud_reserved_id, self.auth._reserved_for()
                 )
             attachments.mark_failed(self.env.cr, self.run.id, row.id, err, forget_id)
         failed = [outcome.task.key.id for outcome in outcomes]

@@ -5,6 +5,7 @@ from odoo.tools.sql import column_exists, table_exists
 from ...drive.errors import DriveError, ForbiddenError, NotFoundError
 from ...drive.query import FOLDER_TYPE
 from ...engine import candidates, savings
+from ...engine.account.files import count_files
 
 #: What tells that the sync of a configuration was under way before it was asked for.
 RAN = """
@@ -228,7 +229,7 @@ class CloudStorageConfig(models.Model):
     def _onchange_cloud_access(self):
         if self.enable_cloud_access or not self._origin:
             return {}
-        _all, only_there = self._origin.auth_id._held()
+        _all, only_there = count_files(self._origin.auth_id)
         return self._form_warning(
             _(
                 "Once saved, nobody can open the files that are only in the cloud: %s."

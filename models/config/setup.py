@@ -3,7 +3,7 @@
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
-from ..cloud_storage_auth import TYPED_SECRETS
+from ...engine.account.credentials import TYPED_SECRETS, Credentials
 
 STEPS = ["account", "authorize", "models", "types", "report", "sync"]
 
@@ -152,7 +152,7 @@ class CloudStorageSetup(models.TransientModel):
             return _("There is no account yet.")
         if auth.auth_type == "service_account":
             return not auth.service_account_set and _("The service account has no key.")
-        if not auth.client_id and not auth._environment("client_id"):
+        if not Credentials(auth).client_id:
             return _("The client ID is missing.")
         return not auth.client_secret_set and _("The client secret is missing.")
 

@@ -7,7 +7,7 @@ from odoo.exceptions import UserError
 from odoo.http import request
 from odoo.tools import config
 
-from ..utils import vault
+from ...utils import vault
 
 _logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class CloudStorageSecret(models.Model):
 
     The column ``value`` is no field: no access right, record rule, custom related field
     or export can lead to it. Only ``_get`` reads it. Values are encrypted when a key is
-    configured (see :mod:`..utils.vault`).
+    configured (see :mod:`...utils.vault`).
     """
 
     _name = "cloud_storage.secret"
@@ -93,7 +93,7 @@ class CloudStorageSecret(models.Model):
     def _get(self, record, name):
         """Return the secret ``name`` of a record, False when there is none.
 
-        :raises ..utils.vault.LostKeyError: it was encrypted with a key that is gone
+        :raises ...utils.vault.LostKeyError: it was encrypted with a key that is gone
         """
         self.env.cr.execute(
             "SELECT value FROM cloud_storage_secret"

@@ -2,9 +2,13 @@
 
 from odoo import _, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import human_size
 
-from ..drive.errors import DriveError, NotFoundError
+from ...drive.errors import DriveError, NotFoundError
+from ...engine.account.database import new_binding
+from ...engine.account.identity import Identity, user_values
+from ...engine.account.tokens import Tokens
+from ...engine.account.transaction import own_transaction
+from ...engine.messages import Messages
 
 
 class CloudStorageAuth(models.Model):
@@ -30,34 +34,22 @@ class CloudStorageAuth(models.Model):
         self._check_manager()
         try:
             client = self._drive_client(tries=2)
-            about = self._about(client)
-            user = about["user"]
-            self.sudo()._check_user(user)
-            self.sudo()._check_sees_files(client)
+            about = Identity(self.sudo()).check(client)
             folders = self.sudo()._probe_folders(client)
         except DriveError as err:
-            raise UserError(self._explain(err)) from err
-        with self._own_transaction() as auth:
-            auth.write(dict(auth._user_values(user), last_error=False))
+            raise UserError(Messages(self.env).account(err)) from err
+        user = about["user"]
+        with own_transaction(self) as auth:
+            auth.write(dict(user_values(user), last_error=False))
         lines = [
             _("Connected as %s.", user.get("emailAddress") or user.get("displayName")),
-            self._quota_text(about.get("storageQuota", {})),
+            Messages(self.env).quota(about.get("storageQuota", {})),
         ]
         return self._notification("\n".join(lines + folders), sticky=True)
 
     def test_connection(self):
         """Alias of :meth:`action_test_connection`."""
         return self.action_test_connection()
-
-    def _quota_text(self, quota):
-        used = human_size(int(quota.get("usage") or 0)) or _("nothing")
-        if not quota.get("limit"):
-            return _("%s used, no limit.", used)
-        return _(
-            "%(used)s of %(limit)s used.",
-            used=used,
-            limit=human_size(int(quota["limit"])) or _("nothing"),
-        )
 
     def _probe_folders(self, client):
         """Whether the root folders can be written to, one line each."""
@@ -119,10 +111,10 @@ class CloudStorageAuth(models.Model):
         self.ensure_one()
         self._check_manager()
         try:
-            self.sudo()._revoke_and_wipe()
+            Tokens(self.sudo()).revoke()
         except DriveError as err:
-            raise UserError(self._explain(err)) from err
-        if self._is_foreign_copy():
+            raise UserError(Messages(self.env).account(err)) from err
+        if self._is_copy():
             return self._notification(
                 _("This copy forgot the tokens. The original goes on using them.")
             )
@@ -138,5 +130,5 @@ class CloudStorageAuth(models.Model):
         """Let this database write to the Drive that another one authorized."""
         self.ensure_one()
         self._check_manager()
-        self.sudo().write(self._new_binding())
+        self.sudo().write(new_binding(self.env))
         return True

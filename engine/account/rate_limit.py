@@ -1,54 +1,34 @@
-"""One pace for an account, whatever the number of processes that work on it."""
+"""One rate limit for an account, whatever the number of processes that work on it."""
 import contextlib
+import threading
 
 import psycopg2
 
-from odoo import fields, models
 from odoo.sql_db import db_connect
 
-from ..drive.retry import Bucket
+from ...drive.retry import Bucket, CircuitBreaker, Pacer
 
+BURST = 100  # requests that may go at once after a quiet time
 AHEAD = 0.25  # seconds for which a process takes tokens at once
 LONGEST_DEBT = 600  # seconds; a clock that is set back must not stop everything
 NOW = "extract(epoch FROM clock_timestamp())::float8"
 TAKE = """
-INSERT INTO cloud_storage_pace AS pace (auth_id, paid_until)
+INSERT INTO cloud_storage_pace AS known (auth_id, paid_until)
 VALUES (%(auth)s, {now} - %(quiet)s + %(cost)s)
 ON CONFLICT (auth_id) DO UPDATE SET paid_until =
-    LEAST(GREATEST(pace.paid_until, {now} - %(quiet)s), {now} + %(cap)s) + %(cost)s
+    LEAST(GREATEST(known.paid_until, {now} - %(quiet)s), {now} + %(cap)s) + %(cost)s
 RETURNING paid_until - %(cost)s - {now}
 """.format(now=NOW)
 EMPTY = """
-INSERT INTO cloud_storage_pace AS pace (auth_id, paid_until)
+INSERT INTO cloud_storage_pace AS known (auth_id, paid_until)
 VALUES (%(auth)s, {now} + %(seconds)s)
 ON CONFLICT (auth_id) DO UPDATE SET
-    paid_until = GREATEST(pace.paid_until, {now} + %(seconds)s)
+    paid_until = GREATEST(known.paid_until, {now} + %(seconds)s)
 RETURNING 0
 """.format(now=NOW)
 
-
-class CloudStoragePace(models.Model):
-    """Until when the requests of an account that were let go are paid for.
-
-    Without a foreign key: its check would wait for whoever holds the account locked, while
-    that one may wait for a request.
-    """
-
-    _name = "cloud_storage.pace"
-    _description = "Cloud Storage Pace"
-    _log_access = False
-
-    auth_id = fields.Integer(required=True)
-    paid_until = fields.Float(help="Seconds since 1970, by PostgreSQL's clock.")
-
-    _sql_constraints = [
-        ("auth_unique", "unique(auth_id)", "An account has one pace."),
-    ]
-
-    def init(self):
-        """Writing a row should not wait for the disk, and a crash may take it."""
-        super().init()
-        self.env.cr.execute("ALTER TABLE cloud_storage_pace SET UNLOGGED")
+_LOCK = threading.Lock()
+_LIMITS = {}  # (database, account id): Limits of this process
 
 
 class SharedBucket(Bucket):
@@ -89,3 +69,34 @@ class SharedBucket(Bucket):
             answer = cr.fetchone()[0]
             cr.commit()  # others wait for the row
             return answer
+
+
+class Limits:
+    """What all threads of this process share that use an account.
+
+    Who waits for a file does not wait behind a run: reading has a limit of its own, in
+    each process. What changes Drive has one limit over all processes.
+    """
+
+    def __init__(self, dbname, auth_id):
+        self.writes = Pacer(burst=BURST, bucket=SharedBucket(dbname, auth_id))
+        self.reads = Pacer(burst=BURST)
+        self.breaker = CircuitBreaker()
+
+    def set_rate(self, rate):
+        """Let so many requests go per second from now on."""
+        for pacer in (self.writes, self.reads):
+            if rate != pacer.full_rate:
+                pacer.full_rate = pacer.rate = float(rate)
+
+
+def limits_of(auth):
+    """The limits of an account.
+
+    :rtype: Limits
+    """
+    key = (auth.env.cr.dbname, auth.id)
+    with _LOCK:
+        if key not in _LIMITS:
+            _LIMITS[key] = Limits(*key)
+        return _LIMITS[key]

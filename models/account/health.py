@@ -1,16 +1,16 @@
 """What state an account is in, and whether it may be used at all."""
-
 import os
 
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import config, str2bool
 
-from ..drive import oauth
-from ..drive.client import GOOGLE_API_ROOT
-from ..drive.errors import OAuthError
-from ..drive.oauth_transport import check_endpoint
-from .cloud_storage_auth import DATABASE_FIELDS, SECRETS
+from ...engine.account import database
+from ...engine.account.credentials import Credentials
+from ...engine.account.files import count_files
+from ...engine.account.identity import Identity
+from ...engine.messages import Messages
+from .auth import IDENTITY_FIELDS, TYPED_FIELDS
 
 DISABLED_VARIABLE = "CLOUD_STORAGE_DISABLED"
 ENDING_DAYS = 14  # days before its end that an authorization is called ending
@@ -40,7 +40,7 @@ class CloudStorageAuth(models.Model):
         help="-1: Google named no end.",
     )
 
-    @api.depends("state", "grant_expiry", *DATABASE_FIELDS)
+    @api.depends("state", "grant_expiry", *database.DATABASE_FIELDS)
     def _compute_health(self):
         for auth in self:
             auth.health = auth._get_health()
@@ -48,21 +48,13 @@ class CloudStorageAuth(models.Model):
     def _get_health(self):
         if self._is_disabled():
             return "disabled"
-        if self._is_foreign_copy():
+        if self._is_copy():
             return "copy"
-        if self._origin and self._origin._has_lost_secrets():
+        if self._origin and Credentials(self._origin).are_lost():
             return "key_lost"
         if self.state == "authorized" and 0 <= self.days_left <= ENDING_DAYS:
             return "ending"
         return self.state
-
-    def _has_lost_secrets(self):
-        try:
-            for name in SECRETS:
-                self._secret(name)
-        except UserError:
-            return True
-        return False
 
     @api.depends("grant_expiry")
     def _compute_days_left(self):
@@ -70,6 +62,17 @@ class CloudStorageAuth(models.Model):
         for auth in self:
             known = auth.grant_expiry
             auth.days_left = max(0, (known - now).days) if known else -1
+
+    @api.onchange(*IDENTITY_FIELDS, *TYPED_FIELDS)
+    def _onchange_identity(self):
+        """Warn, with numbers, before a change is saved that costs the authorization."""
+        known = self._origin
+        if not known.token_set or not known._changes_identity(self):
+            return {}
+        _all, only_there = count_files(known)
+        message = _("Once saved, this account has to be authorized again.")
+        message += " " + Messages(self.env).unreadable(*only_there)
+        return {"warning": {"title": _("Cloud Storage"), "message": message}}
 
     # -- may we talk to Google? --------------------------------------------------------
 
@@ -93,23 +96,33 @@ class CloudStorageAuth(models.Model):
             )
 
     @api.model
-    def _endpoint(self, name):
-        """A system parameter of Google's addresses, Google's own by default.
+    def _database_uuid(self):
+        """Odoo's id of this database, which the files in Drive are marked with."""
+        return database.database_uuid(self.env)
 
-        :raises UserError: neither HTTPS nor on this machine: tokens would be seen
-        """
-        defaults = {
-            "google_auth_uri": oauth.AUTH_URI,
-            "google_token_uri": oauth.TOKEN_URI,
-            "google_revoke_uri": oauth.REVOKE_URI,
-            "google_api_root": GOOGLE_API_ROOT,
-        }
-        get_param = self.env["ir.config_parameter"].sudo().get_param
-        address = get_param("cloud_storage.%s" % name) or defaults[name]
-        try:
-            check_endpoint(address)
-        except OAuthError as err:
+    def _is_copy(self):
+        """Whether another database than this one authorized the account."""
+        self.ensure_one()
+        return database.is_copy(self)
+
+    def _check_may_write(self):
+        """:raises UserError: this database must not change that Drive, or nobody may"""
+        self._check_enabled()
+        if self._is_copy():
             raise UserError(
-                _("The system parameter cloud_storage.%s is no https address.", name)
-            ) from err
-        return address
+                _(
+                    "This database looks like a copy: %(account)s was authorized by"
+                    " another one, whose files in Drive it must not touch. If this is"
+                    " the real one now (moved to another server, restored, PostgreSQL"
+                    ' upgraded), open the account and press "This Is the Real'
+                    ' Database".',
+                    account=self.name,
+                )
+            )
+        grantee = Identity(self).working_grantee()
+        database.keep_binding(self, granted_to=grantee or None)
+        if not self.is_active:
+            # what lives there can still be read and restored
+            raise UserError(
+                _("The account %s is not active: nothing is sent to it.", self.name)
+            )
