@@ -10,7 +10,8 @@ import os
 from psycopg2 import DataError
 
 from ..utils.digests import size_and_digests
-from .attachments import UNMEASURED, note_measured, note_unmeasurable
+from .attachments import note_measured, note_unmeasurable
+from .rows import UNMEASURED
 from .rules import active_rules
 from .transaction import retrying
 from .translate import Translator

@@ -8,7 +8,8 @@ from odoo.exceptions import UserError
 from ..drive.compare import SAME, compare
 from ..drive.errors import DriveError
 from ..utils.digests import size_and_digests
-from .attachments import HERE, Copy, drop_bytes
+from .attachments import drop_bytes
+from .rows import HERE, Copy
 from .rules import coverage
 from .upload_source import open_content
 

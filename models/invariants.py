@@ -1,8 +1,9 @@
 """What rows of ``ir_attachment`` must be: one table, to check and to mend by."""
 from collections import namedtuple
 
-from ..engine.attachments import ANY_LINK as PROXY
-from ..engine.attachments import HERE, LINK, SETTLED, repair
+from ..engine.attachments import repair
+from ..engine.rows import ANY_LINK as PROXY
+from ..engine.rows import HERE, LINK, SETTLED
 
 #: ``number`` of the invariant, the SQL ``condition`` of rows that break it, what that
 #: means (empty: no fault, a change of the configuration that rows follow), and the
