@@ -14,7 +14,14 @@ from .batch import GET_BATCH, BatchGet
 from .errors import ConflictError
 from .query import FOLDER_TYPE, folder_named
 from .retry import Retrier
-from .transport import TokenCredentials, service_for, service_from_root, translated
+from .transport import (
+    ReadOnlyHttp,
+    ReadOnlySession,
+    TokenCredentials,
+    service_for,
+    service_from_root,
+    translated,
+)
 
 GOOGLE_API_ROOT = "https://www.googleapis.com/"
 TIMEOUT = 60  # seconds without a byte, for connecting and for reading
@@ -39,6 +46,8 @@ class DriveClient:
     :param str api_root: root URL of Google's APIs
     :param Retrier retrier: paces and repeats
     :param str shared_drive_id: list and create in this shared drive, when set
+    :param float timeout: seconds without a byte, for connecting and for reading
+    :param bool read_only: refuse to send what would change Drive
     """
 
     def __init__(
@@ -48,6 +57,7 @@ class DriveClient:
         retrier=None,
         shared_drive_id=None,
         timeout=TIMEOUT,
+        read_only=False,
     ):
         self.api_root = api_root.rstrip("/") + "/"
         self.retrier = retrier or Retrier()
@@ -55,13 +65,17 @@ class DriveClient:
         self.timeout = timeout
         self.service = service_for(self.api_root)
         self.files = self.service.files()  # made anew at each call, for milliseconds
+        self._http_class = (
+            ReadOnlyHttp if read_only else google_auth_httplib2.AuthorizedHttp
+        )
+        self._session_class = ReadOnlySession if read_only else AuthorizedSession
         self._token_source = token_source
         self._local = threading.local()
 
     def http(self):
         """The httplib2 transport of this thread, with the token in it."""
         if not hasattr(self._local, "http"):
-            self._local.http = google_auth_httplib2.AuthorizedHttp(
+            self._local.http = self._http_class(
                 TokenCredentials(self._token_source),
                 http=httplib2.Http(timeout=self.timeout),
             )
@@ -70,7 +84,7 @@ class DriveClient:
     def session(self):
         """The requests session of this thread, with the token in it; it can stream."""
         if not hasattr(self._local, "session"):
-            self._local.session = AuthorizedSession(
+            self._local.session = self._session_class(
                 TokenCredentials(self._token_source), max_refresh_attempts=1
             )
         return self._local.session

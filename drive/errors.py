@@ -107,6 +107,12 @@ class CircuitOpenError(DriveError):
     stops_run = True
 
 
+class ReadOnlyError(DriveError):
+    """A client that may only read was about to change Drive: nothing was sent."""
+
+    stops_run = True
+
+
 class StoppedError(DriveError):
     """The person asked to stop, or the time is up."""
 

@@ -4,14 +4,16 @@ import http.client
 import json
 
 import google.auth.credentials
+import google_auth_httplib2
 import httplib2
 import requests
 from google.auth.exceptions import GoogleAuthError, TransportError
+from google.auth.transport.requests import AuthorizedSession
 from googleapiclient import discovery_cache
 from googleapiclient.discovery import build_from_document
 from googleapiclient.errors import HttpError
 
-from .errors import AuthError, TransientError, from_response
+from .errors import AuthError, ReadOnlyError, TransientError, from_response
 
 NETWORK_ERRORS = (
     OSError,
@@ -49,6 +51,37 @@ class TokenCredentials(google.auth.credentials.Credentials):
             self.token = self._source.token()
         else:
             self.token = self._source.renew(self.token)
+
+
+def _check_only_reads(method, uri):
+    """:raises ReadOnlyError: a request would change Drive, whoever made it"""
+    # the batches of this package hold nothing but files.get
+    if method not in ("GET", "HEAD") and "/batch/" not in uri:
+        raise ReadOnlyError("This client may only read, and would have sent a %s" % method)
+
+
+class ReadOnlyHttp(google_auth_httplib2.AuthorizedHttp):
+    """The httplib2 transport of a client that must not change Drive."""
+
+    def request(self, uri, method="GET", *args, **kwargs):
+        """Send what only reads.
+
+        :raises ReadOnlyError: it does more
+        """
+        _check_only_reads(method, uri)
+        return super().request(uri, method, *args, **kwargs)
+
+
+class ReadOnlySession(AuthorizedSession):
+    """The requests session of a client that must not change Drive."""
+
+    def request(self, method, url, *args, **kwargs):
+        """Send what only reads.
+
+        :raises ReadOnlyError: it does more
+        """
+        _check_only_reads(method.upper(), url)
+        return super().request(method, url, *args, **kwargs)
 
 
 @functools.lru_cache(maxsize=8)

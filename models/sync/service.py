@@ -191,9 +191,13 @@ class CloudStorageSyncService(models.AbstractModel):
     def _get_google_drive_service(self, auth):
         """The Drive v3 service of google-api-python-client for an account.
 
-        For the thread that calls; see :mod:`..drive.client` for many threads.
+        For the thread that calls; see :mod:`..drive.client` for many threads. Where the
+        account must not be changed (a copy of its database) it can only read.
+
+        :raises UserError: the account can not be used
         """
-        return auth._drive_client().bound_service()
+        may_write = auth.is_active and not auth._is_copy()
+        return auth._drive_client(write=may_write).bound_service()
 
     @api.model
     def _execute_with_backoff(self, func, auth=None):
