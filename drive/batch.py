@@ -58,6 +58,7 @@ class BatchGet:
         refusals, client = [], self._client
 
         def receive(file_id, metadata, err):
+            """One answer of the batch, as googleapiclient hands it over."""
             err = err and from_response(err.resp.status, err.resp, err.content)
             if err and (err.retryable or err.stops_run):
                 refusals.append(err)

@@ -118,6 +118,7 @@ def _start_session(client, request, source):
     """Open a resumable session; return its URI, a secret that needs no token."""
 
     def start():
+        """One request for a session; the address that Drive gives it."""
         headers = dict(request.headers)
         headers["X-Upload-Content-Type"] = source.mimetype
         headers["X-Upload-Content-Length"] = str(source.size)
@@ -152,6 +153,7 @@ def _send_chunks(client, uri, source, done, on_progress):
     size, answer, in_doubt = source.size, None, False
 
     def step():
+        """Send one chunk: ``(bytes Drive has now, metadata when that is all)``."""
         nonlocal done, in_doubt
         if in_doubt:
             done, complete = _put(client, uri, b"", "bytes */%d" % size, size)
