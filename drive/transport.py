@@ -1,4 +1,5 @@
 """How requests reach Google, and what becomes of the libraries' errors."""
+
 import functools
 import http.client
 import json
@@ -13,6 +14,7 @@ from googleapiclient import discovery_cache
 from googleapiclient.discovery import build_from_document
 from googleapiclient.errors import HttpError
 
+from .answers import noise
 from .errors import AuthError, ReadOnlyError, TransientError, from_response
 
 NETWORK_ERRORS = (
@@ -21,6 +23,9 @@ NETWORK_ERRORS = (
     httplib2.HttpLib2Error,
     requests.RequestException,
 )
+
+#: What httplib2 raises for some headers and bodies (an empty one that is called gzip).
+CONFUSED = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class TokenCredentials(google.auth.credentials.Credentials):
@@ -57,7 +62,9 @@ def _check_only_reads(method, uri):
     """:raises ReadOnlyError: a request would change Drive, whoever made it"""
     # the batches of this package hold nothing but files.get
     if method not in ("GET", "HEAD") and "/batch/" not in uri:
-        raise ReadOnlyError("This client may only read, and would have sent a %s" % method)
+        raise ReadOnlyError(
+            "This client may only read, and would have sent a %s" % method
+        )
 
 
 class ReadOnlyHttp(google_auth_httplib2.AuthorizedHttp):
@@ -101,6 +108,24 @@ def service_from_root(api_root, http):
     document["baseUrl"] = document["rootUrl"] + document["servicePath"]
     document.pop("mtlsRootUrl", None)
     return build_from_document(document, http=http)
+
+
+def sent(transport, request):
+    """Send a request of googleapiclient, once.
+
+    :param transport: as httplib2's ``Http``
+    :return: its response and the body
+    :raises TransientError: httplib2 can not make sense of the answer's headers
+    """
+    try:
+        return transport.request(
+            request.uri,
+            method=request.method,
+            body=request.body,
+            headers=request.headers,
+        )
+    except CONFUSED as err:
+        raise noise() from err
 
 
 def translated(func):
