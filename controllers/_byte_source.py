@@ -3,6 +3,7 @@
 Nothing here holds a cursor while bytes flow. What is needed from the database is read
 before (:class:`StoredFile`); the client of the account gets a short cursor of its own.
 """
+
 import contextlib
 import os
 import time
@@ -15,10 +16,10 @@ from ..drive.download import Download
 from ..drive.errors import ChecksumError, DriveError, NotFoundError
 from ..exceptions import CloudFileError
 from ..odoo_bridge import environments
-from ..utils.cache_writer import CHUNK_SIZE, FillAbandonedError
-from ..utils.disk_cache import DiskCache
-from ..utils.shared_cache import MEMORY
-from ..utils.verified_stream import CorruptContentError, verified_chunks
+from ..cache.writer import CHUNK_SIZE, FillAbandonedError
+from ..cache.disk import DiskCache
+from ..cache.memory import MemoryCache
+from ..cache.stream import CorruptContentError, verified_chunks
 
 #: Files up to this size (bytes) are always fetched whole, also for a range: a viewer
 #: that asks for many small parts costs Drive one request.
@@ -41,6 +42,7 @@ class StoredFile(NamedTuple):
     sha1: str
     path: Optional[str]  # in the filestore
     data: Optional[bytes]  # in the database
+    memory: MemoryCache
     cache: DiskCache
     x_accel_prefix: Optional[str]  # where nginx has the cache directory, if it helps
 
@@ -122,7 +124,7 @@ class ByteSource:
 
     def _cached(self):
         file = self._file
-        data = MEMORY.get(file.dbname, file.sha1)
+        data = file.memory.get(file.sha1)
         if data is None and file.size <= SMALL:
             data = file.cache.read(file.sha1, file.size)
         if data is not None:
@@ -141,7 +143,7 @@ class ByteSource:
             yield data[position : min(position + CHUNK_SIZE, end)]
 
     def _remembered(self, data):
-        MEMORY.put(self._file.dbname, self._file.sha1, data)
+        self._file.memory.put(self._file.sha1, data)
         return data
 
     # With Drive

@@ -3,6 +3,9 @@
 Check (who may), decide (what part), stream (from where), log: the first two with the
 database, the others without.
 """
+
+from werkzeug.http import quote_etag
+
 from odoo import _, http
 from odoo.exceptions import AccessError, MissingError
 from odoo.http import request
@@ -12,8 +15,6 @@ from ..exceptions import CloudFileError
 from ..utils.constants import PROXY_PATH
 from ..utils.http_headers import file_headers
 from ..utils.http_range import decide
-from ..utils.http_validators import make_etag
-from ..utils.shared_cache import MEMORY
 from ._access import Access
 from ._byte_source import ByteSource, StoredFile
 from ._file_response import FileResponse
@@ -118,7 +119,7 @@ def _decide(attachment, size, sha1):
         request.httprequest.method,
         request.httprequest.headers,
         size,
-        make_etag(sha1),
+        quote_etag(sha1),
         attachment.cloud_synced_date or attachment.write_date,
     )
 
@@ -136,7 +137,6 @@ def _stored_file(attachment, size, sha1):
         data = attachment.raw
     else:
         attachment._check_cloud_access()
-        MEMORY.configure(*attachment._memory_limits())
     return StoredFile(
         request.db,
         attachment.id,
@@ -144,6 +144,7 @@ def _stored_file(attachment, size, sha1):
         sha1,
         path,
         data,
+        attachment._memory_cache(),
         attachment._disk_cache(),
         parameters.get_param("cloud_storage.x_accel_prefix"),
     )

@@ -1,4 +1,5 @@
 """Where the bytes of an attachment come from: this server, a cache, Drive."""
+
 import functools
 import hashlib
 import os
@@ -20,7 +21,7 @@ from ..engine.messages import Messages
 from ..exceptions import CloudFileError
 from ..odoo_bridge import fresh_environment
 from ..utils.digests import size_and_digests
-from ..utils.shared_cache import MEMORY, shared_disk_cache
+from ..cache.shared import disk_cache, memory_cache
 
 MB = 1024 * 1024
 CACHE_TTL_SECONDS = 86400
@@ -139,11 +140,11 @@ class IrAttachment(models.Model):
         size, sha1 = self._proven_content()
         if not size:
             return b""
-        MEMORY.configure(*self._memory_limits())
-        data = MEMORY.get(self.env.cr.dbname, sha1)
+        memory = self._memory_cache()
+        data = memory.get(sha1)
         if data is None:
             data = self._cached(size, sha1) or self._fetch(size, sha1)
-            MEMORY.put(self.env.cr.dbname, sha1, data)
+            memory.put(sha1, data)
         return data
 
     def _cached(self, size, sha1):
@@ -330,6 +331,13 @@ class IrAttachment(models.Model):
     # -- caches --------------------------------------------------------------------------
 
     @api.model
+    def _memory_cache(self):
+        """The memory cache of this database in this process."""
+        cache = memory_cache(self.env.cr.dbname)
+        cache.configure(*self._memory_limits())
+        return cache
+
+    @api.model
     def _disk_cache(self):
         """The disk cache of this database, one object per process."""
         param = self.env["ir.config_parameter"].sudo().get_param
@@ -337,7 +345,7 @@ class IrAttachment(models.Model):
             config["data_dir"], "cloud_storage_cache"
         )
         number = self.env["cloud_storage.mixin"]._int_parameter
-        return shared_disk_cache(
+        return disk_cache(
             root,
             self.env.cr.dbname,
             number("cache_max_size_mb", CACHE_MAX_SIZE_MB) * MB,
@@ -360,7 +368,7 @@ class IrAttachment(models.Model):
 
     @api.model
     def _clear_cloud_cache(self):
-        MEMORY.clear(self.env.cr.dbname)
+        memory_cache(self.env.cr.dbname).clear()
         self._disk_cache().clear()
 
     @api.autovacuum
