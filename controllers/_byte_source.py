@@ -12,14 +12,15 @@ from typing import NamedTuple, Optional
 
 from odoo import SUPERUSER_ID, api, registry
 
-from ..drive.download import Download
-from ..drive.errors import ChecksumError, DriveError, NotFoundError
-from ..exceptions import CloudFileError
-from ..odoo_bridge import environments
-from ..cache.writer import CHUNK_SIZE, FillAbandonedError
 from ..cache.disk import DiskCache
 from ..cache.memory import MemoryCache
 from ..cache.stream import CorruptContentError, verified_chunks
+from ..cache.writer import CHUNK_SIZE, FillAbandonedError
+from ..drive.download import Download
+from ..drive.errors import ChecksumError, DriveError, NotFoundError
+from ..engine.local_files import is_here, open_content
+from ..exceptions import CloudFileError
+from ..odoo_bridge import environments
 
 #: Files up to this size (bytes) are always fetched whole, also for a range: a viewer
 #: that asks for many small parts costs Drive one request.
@@ -225,12 +226,10 @@ class ByteSource:
             sibling = next(attachment._siblings(file.size, file.sha1, err), None)
             if sibling is None:
                 return None
-            if not sibling._has_local_bytes():
+            if not is_here(sibling):
                 client, file_id = sibling._read_client(), sibling.cloud_file_id
                 return self._begun(client, file_id, start, end)
-            if not sibling.store_fname:
-                return iter([sibling._local_bytes()[start:end]])
-            stream = open(sibling._full_path(sibling.store_fname), "rb")
+            stream = open_content(sibling.env, sibling)
         return _section(self._resources.enter_context(stream), start, end)
 
     @contextlib.contextmanager

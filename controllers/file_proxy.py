@@ -11,6 +11,7 @@ from odoo.exceptions import AccessError, MissingError
 from odoo.http import request
 from odoo.tools import str2bool
 
+from ..engine.local_files import is_here, measure, path_of
 from ..exceptions import CloudFileError
 from ..utils.constants import PROXY_PATH
 from ..utils.http_headers import file_headers
@@ -107,10 +108,10 @@ def _known_content(attachment):
     :raises CloudFileError: the bytes are only in Drive, and it has something else or
         can not be asked
     """
-    if not attachment.cloud_sha1 and attachment._has_local_bytes():
-        found = attachment._measured_here()
+    if not attachment.cloud_sha1 and is_here(attachment):
+        found = measure(attachment.env, attachment)
         if found:
-            return found
+            return found.size, found.sha1
     return attachment._proven_content()
 
 
@@ -132,7 +133,7 @@ def _stored_file(attachment, size, sha1):
     path = data = None
     parameters = request.env["ir.config_parameter"].sudo()
     if attachment.store_fname:
-        path = attachment._full_path(attachment.store_fname)
+        path = path_of(attachment.env, attachment)
     elif attachment.db_datas:
         data = attachment.raw
     else:

@@ -1,9 +1,8 @@
 """Attachments in the cloud: their fields, and what happens to them in Odoo."""
-import os
-
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import AccessError
 
+from ..engine.local_files import is_here, is_whole
 from ..engine.transaction import share_installation
 from ..utils.constants import PROXY_PATH
 
@@ -162,7 +161,7 @@ class IrAttachment(models.Model):
         """
         link = self.sudo()
         is_new = not CONTENT.isdisjoint(vals)
-        if link.cloud_file_id and not is_new and not link._has_local_bytes():
+        if link.cloud_file_id and not is_new and not is_here(link):
             return {name: vals[name] for name in vals.keys() - {"type", "url"}}
         is_file = is_new or vals.get("type") == "binary"
         if is_file and vals.get("url") in (None, False, link.url):
@@ -187,7 +186,7 @@ class IrAttachment(models.Model):
     def _set_attachment_data(self, asbytes):
         """New content: whatever is in the cloud is no longer it."""
         before = {
-            attachment: (attachment.checksum, attachment._has_local_bytes())
+            attachment: (attachment.checksum, is_here(attachment))
             for attachment in self.sudo()
             if attachment._knows_cloud()
         }
@@ -203,7 +202,9 @@ class IrAttachment(models.Model):
         original = self.sudo()
         if original._is_proxy_link():
             default = dict({"type": "binary", "url": False}, **default)
-        missing = original.cloud_file_id or original._is_file_missing()
+        missing = original.cloud_file_id or (
+            original.store_fname and not is_whole(self.env, original)
+        )
         if default.keys().isdisjoint(CONTENT) and missing:
             # as Odoo 15 does; 14 copies the name of a file that may not be here
             default["raw"] = self.raw
@@ -211,12 +212,7 @@ class IrAttachment(models.Model):
 
     def _has_local_bytes(self):
         self.ensure_one()
-        return bool(self.store_fname or self.db_datas)
-
-    def _is_file_missing(self):
-        """Whether the row names a file that the filestore does not have."""
-        fname = self.store_fname
-        return bool(fname and not os.path.exists(self._full_path(fname)))
+        return is_here(self)
 
     def _knows_cloud(self):
         """Whether anything but a plain local file was ever recorded."""
@@ -255,7 +251,7 @@ class IrAttachment(models.Model):
     def _apply_pin(self):
         """Pinned files with local bytes are plain files, unpinned ones links again."""
         for attachment in self.sudo():
-            if not attachment.cloud_file_id or not attachment._has_local_bytes():
+            if not attachment.cloud_file_id or not is_here(attachment):
                 continue
             as_link = not attachment.cloud_keep_local and attachment._serve_from_cloud()
             as_link = as_link and share_installation(self.env.cr)  # the addon stays

@@ -8,6 +8,7 @@ from odoo import SUPERUSER_ID, _, api, fields, models, tools
 from odoo.exceptions import UserError
 from odoo.tools import config, human_size
 
+from ..cache.shared import disk_cache, memory_cache
 from ..drive import download
 from ..drive.compare import COMPARE_FIELDS, OTHER, compare, size_of
 from ..drive.errors import (
@@ -17,11 +18,10 @@ from ..drive.errors import (
     RangeError,
     TransientError,
 )
+from ..engine.local_files import is_here, measure, open_content
 from ..engine.messages import Messages
 from ..exceptions import CloudFileError
 from ..odoo_bridge import fresh_environment
-from ..utils.digests import size_and_digests
-from ..cache.shared import disk_cache, memory_cache
 
 MB = 1024 * 1024
 CACHE_TTL_SECONDS = 86400
@@ -99,7 +99,7 @@ class IrAttachment(models.Model):
         if len(known) == len(self) and not any(known):
             return self.browse()
         there = [a for a in self if a.cloud_file_id]
-        return self.browse(a.id for a in there if not a._has_local_bytes())
+        return self.browse(a.id for a in there if not is_here(a))
 
     @api.model
     def _file_read(self, fname):
@@ -218,8 +218,9 @@ class IrAttachment(models.Model):
         :return: bytes; None when there are none, or it is no use to look
         """
         for sibling in self._siblings(size, sha1, err):
-            if sibling._has_local_bytes():
-                return sibling._local_bytes()
+            if is_here(sibling):
+                with open_content(self.env, sibling) as file:
+                    return file.read()
             try:
                 client = sibling._read_client()
                 return download.read(client, sibling.cloud_file_id, size, sha1)
@@ -246,34 +247,10 @@ class IrAttachment(models.Model):
         )
         for (row_id,) in self.env.cr.fetchall():
             sibling = self.with_user(SUPERUSER_ID).browse(row_id)
-            if not sibling._has_local_bytes():
+            if not is_here(sibling):
                 yield sibling
-            elif sibling._measured_here() == (size, sha1):
+            elif (measure(self.env, sibling) or ())[:2] == (size, sha1):
                 yield sibling
-
-    def _local_bytes(self):
-        if not self.store_fname:
-            plain = self.with_context(bin_size=False, bin_size_db_datas=False)
-            return plain.db_datas
-        try:
-            with open(self._full_path(self.store_fname), "rb") as file:
-                return file.read()
-        except OSError:
-            return None
-
-    def _measured_here(self):
-        """Size and sha1 of the bytes that really are on this server, None without any.
-
-        :rtype: tuple[int, str]
-        """
-        if self.store_fname:
-            try:
-                with open(self._full_path(self.store_fname), "rb") as file:
-                    return size_and_digests(file, "sha1")
-            except OSError:
-                return None
-        data = self._local_bytes() if self.db_datas else None
-        return data and (len(data), hashlib.sha1(data).hexdigest())
 
     # -- who may -------------------------------------------------------------------------
 

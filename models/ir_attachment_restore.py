@@ -10,6 +10,7 @@ from odoo.tools import human_size
 
 from ..drive import download
 from ..drive.errors import ChecksumError, DriveError
+from ..engine.local_files import is_whole, measure
 from ..engine.selection import check_fits_here
 from ..exceptions import CloudFileError
 from ..utils.digests import size_and_digests
@@ -58,13 +59,13 @@ class IrAttachment(models.Model):
         They are when they are what went to Drive, byte for byte, or what the row or the
         name of their file say they are: then they came after.
         """
-        found = self._measured_here()
+        found = measure(self.env, self)
         if found is None:
             return False
         if not self.store_fname:
             return True  # PostgreSQL lets no byte change by itself
         told = {self.cloud_sha1, self.checksum, os.path.basename(self.store_fname)}
-        return found[1] in told
+        return found.sha1 in told
 
     def _bring_back(self):
         """Get the bytes from Drive.
@@ -110,11 +111,7 @@ class IrAttachment(models.Model):
 
     def _is_on_server(self):
         """Whether the bytes are really here; a row may name a file that is lost."""
-        if not int(self.cloud_size_bytes):
-            return True
-        if self.store_fname:
-            return os.path.exists(self._full_path(self.store_fname))
-        return bool(self.db_datas)
+        return not int(self.cloud_size_bytes) or is_whole(self.env, self)
 
     def _write_columns(self, **columns):
         """Below the ORM, whose ``write`` drops ``store_fname`` and the checksum."""

@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 
 from ..drive.compare import SAME
 from ..drive.errors import DriveError
+from ..engine.local_files import is_here
 from .content_proof import PROVEN, judge, prove, row_size
 
 _logger = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ class IrAttachment(models.Model):
         self._check_may_move()
         server = self.with_user(SUPERUSER_ID)
         failed = server.filtered(lambda a: a.cloud_sync_status == "error")
-        gone = failed.filtered(lambda a: a.cloud_file_id and not a._has_local_bytes())
+        gone = failed.filtered(lambda a: a.cloud_file_id and not is_here(a))
         (failed - gone).write({"cloud_sync_status": "local", "cloud_attempts": 0})
         for attachment in gone:
             attachment._look_again()
