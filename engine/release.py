@@ -8,6 +8,7 @@ from ..drive.compare import SAME, compare
 from ..drive.errors import DriveError
 from .attachments import HERE, Copy, drop_bytes
 from .local_files import is_whole, measure
+from .reader.preview import keep_thumbnails
 from .rules import coverage
 
 _logger = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ def _release(env, rows):
     if not rows:
         return 0
     attachments = env["ir.attachment"].sudo()
-    attachments.browse([row.id for row in rows]).exists()._keep_thumbnails()
+    keep_thumbnails(attachments.browse([row.id for row in rows]).exists())
     env.cr.commit()  # pictures take their time: go on in a new snapshot
     return _freed(env, drop_bytes(env, rows))
 

@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image
 
+from ..engine.reader import preview
 from .common_content import ContentCase, picture
 
 
@@ -128,7 +129,7 @@ class TestWebImage(ContentCase):
         # as after the memory of every process and the whole contents went
         cache = self.env["ir.attachment"]._disk_cache()
         content = self.emulator.content(attachment.cloud_file_id)
-        attachment._make_thumbnails(content)
+        preview.make_thumbnails(attachment, content)
         self.assertFalse(cache.read(attachment.cloud_sha1))
         for size, expected in (("128x128", (128, 64)), ("256x256", (256, 128)),
                                ("64x64", (64, 32)), ("200x100", (200, 100))):

@@ -1,21 +1,11 @@
-"""Attachments in the cloud: their fields, and what happens to them in Odoo."""
 from odoo import SUPERUSER_ID, _, api, fields, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 
-from ..engine.local_files import is_here, is_whole
-from ..engine.transaction import share_installation
-from ..utils.constants import PROXY_PATH
+from ...engine import candidates
+from ...engine.local_files import is_here, is_whole
+from ...engine.transaction import share_installation
+from ...utils.constants import PROXY_PATH
 
-#: Fields by which people of Cloud Storage may group, and that they may sum up.
-GROUPABLE_FIELDS = [
-    "cloud_sync_status",
-    "cloud_synced_date",
-    "cloud_size_bytes",
-    "cloud_auth_id",
-    "cloud_keep_local",
-    "cloud_error_message",
-    "file_size",
-]
 #: Fields that only the server sets: with them a user could read any file of the account.
 CLOUD_FIELDS = [
     "cloud_file_id",
@@ -46,6 +36,8 @@ SELDOM_READ = {"copy": False, "readonly": True, "prefetch": False}
 
 
 class IrAttachment(models.Model):
+    """Attachments in the cloud: their fields, and what happens to them in Odoo."""
+
     _inherit = "ir.attachment"
 
     cloud_file_id = fields.Char("Drive ID", copy=False, readonly=True)
@@ -103,6 +95,15 @@ class IrAttachment(models.Model):
         help="Account and person that the id and the session belong to.", **SELDOM_READ
     )
     cloud_run_id = fields.Integer(**SELDOM_READ)
+    cloud_pending_config_id = fields.Many2one(
+        "cloud_storage.config",
+        "Pending In",
+        compute="_compute_cloud_pending_config_id",
+        search="_search_cloud_pending_config_id",
+        prefetch=False,
+        groups="cloud_storage.group_cloud_storage_user",
+        help="To search only: the files that the next sync of a configuration moves.",
+    )
 
     # -- secrets -------------------------------------------------------------------------
 
@@ -126,6 +127,25 @@ class IrAttachment(models.Model):
     @api.model
     def _search_cloud_upload_session(self, operator, value):
         raise AccessError(_("Secrets can not be searched."))
+
+    # -- what is to go -------------------------------------------------------------------
+
+    def _compute_cloud_pending_config_id(self):
+        self.cloud_pending_config_id = False
+
+    def _search_cloud_pending_config_id(self, operator, value):
+        """The candidates of one configuration, as far as the asking user sees their
+        records.
+
+        :raises UserError: another question than which files belong to a configuration
+        """
+        if operator != "=" or not isinstance(value, int) or not value:
+            raise UserError(_("Ask for the pending files of one configuration."))
+        config = self.env["cloud_storage.config"].browse(value)
+        config.check_access_rights("read")
+        config.check_access_rule("read")
+        reader = self.env["res.users"] if self.env.su else self.env.user
+        return candidates.domain(config.sudo(), reader=reader)
 
     # -- life ----------------------------------------------------------------------------
 
@@ -210,10 +230,6 @@ class IrAttachment(models.Model):
             default["raw"] = self.raw
         return super().copy_data(default)
 
-    def _has_local_bytes(self):
-        self.ensure_one()
-        return is_here(self)
-
     def _knows_cloud(self):
         """Whether anything but a plain local file was ever recorded."""
         self.ensure_one()
@@ -288,32 +304,3 @@ class IrAttachment(models.Model):
         for attachment in links:
             attachment.write({"raw": attachment.raw, "mimetype": attachment.mimetype})
         return result
-
-    # -- API -----------------------------------------------------------------------------
-
-    def sync_to_cloud(self):
-        """Move these attachments to the cloud now; commits as it goes.
-
-        The whitelists hold: the reason why a file may not go is on its log row.
-
-        :return: whether all of them are in the cloud afterwards
-        :rtype: bool
-        :raises AccessError: the user may not write one of them
-        :raises UserError: there is no configuration or its account can not be used
-        """
-        self._check_may_move()
-        synced = self.env["cloud_storage.sync.service"].sudo()._sync_files(self)
-        return synced == self and bool(self)
-
-    def _read_group_allowed_fields(self):
-        """Odoo groups attachments by few fields; those of our views are ours to allow."""
-        allowed = super()._read_group_allowed_fields()
-        if self.env.user.has_group("cloud_storage.group_cloud_storage_user"):
-            return allowed + GROUPABLE_FIELDS
-        return allowed
-
-    def _check_may_move(self):
-        """:raises AccessError: the user may not write one of these attachments"""
-        self.check_access_rights("write")
-        self.check_access_rule("write")
-        self.check("write")
