@@ -125,8 +125,8 @@ def client_for(attachment, client_of=None):
 def siblings(attachment, size, sha1):
     """Iterate over attachments that have the same content elsewhere.
 
-    Those here first, their bytes read and compared; then those with another file in
-    Drive that was proven to be it.
+    One that is here, its bytes read and compared; without such a one, those with
+    another file in Drive that was proven to be it.
     """
     env = attachment.env(user=SUPERUSER_ID)
     env.cr.execute(
@@ -142,6 +142,7 @@ def siblings(attachment, size, sha1):
             yield sibling
         elif (measure(env, sibling) or ())[:2] == (size, sha1):
             yield sibling
+            return
 
 
 # -- why not -----------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Bytes from Drive, or from a sibling where Drive lost them."""
 
 import contextlib
+import functools
 
 from odoo import SUPERUSER_ID, api, registry
 
@@ -51,10 +52,14 @@ class Origin:
 
         :param err: why Drive has not got them; raised when there is no such attachment
         """
+        ways = []
         with self._attachment() as attachment:
             for sibling in siblings(attachment, self._file.size, self._file.sha1):
-                with contextlib.suppress(DriveError, CloudFileError, OSError):
-                    return self._from_sibling(sibling, start, end)
+                with contextlib.suppress(CloudFileError, OSError):
+                    ways.append(self._way_to(sibling, start, end))
+        for way in ways:  # without a cursor of ours while Drive is asked
+            with contextlib.suppress(DriveError):
+                return way()
         raise err
 
     def explained(self, err):
@@ -74,12 +79,15 @@ class Origin:
         self._resources.callback(download.close)
         return iter(download.open())
 
-    def _from_sibling(self, sibling, start, end):
+    def _way_to(self, sibling, start, end):
+        """A function that opens the bytes of a sibling."""
         if is_here(sibling):
             stream = open_content(sibling.env, sibling)
-            return section(self._resources.enter_context(stream), start, end)
+            self._resources.enter_context(stream)
+            return functools.partial(section, stream, start, end)
         client = client_for(sibling, self._client_of)
-        return self._download(client, sibling.cloud_file_id, start, end)
+        file_id = sibling.cloud_file_id
+        return functools.partial(self._download, client, file_id, start, end)
 
     @contextlib.contextmanager
     def _own_attachment(self):
