@@ -9,8 +9,8 @@ import time
 from odoo.exceptions import UserError
 from odoo.tools import mute_logger
 
-from ..exceptions import CloudFileError
 from ..cache.shared import memory_cache
+from ..exceptions import CloudFileError
 from .common_content import MB, ContentCase
 
 

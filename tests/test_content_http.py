@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image
 
+from ..engine.local_files import is_here
 from ..engine.reader import preview
 from .common_content import ContentCase, picture
 
@@ -186,7 +187,7 @@ class TestWebImage(ContentCase):
         before = [self.get(path + field, user).content for field in fields]
         self.config.delete_local_after_sync = True
         self.assertTrue(original.sync_to_cloud(), self.why(original))
-        self.assertFalse(original._has_local_bytes())
+        self.assertFalse(is_here(original))
         self.cr.commit()
         self.emulator.clear_requests()
         after = [self.get(path + field, user).content for field in fields[1:]]
