@@ -8,7 +8,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import mute_logger
 
 from ..engine import runner
-from ..models.ir_attachment_restore import PARTS
+from ..engine.restoring import PARTS
 from .common_content import ContentCase
 
 
