@@ -13,6 +13,8 @@ DAILY_LIMIT_REASONS = frozenset(("dailyLimitExceeded", "uploadLimitExceeded"))
 STORAGE_REASONS = frozenset(
     ("storageQuotaExceeded", "quotaExceeded", "teamDriveFileLimitExceeded")
 )
+# Not "appNotAuthorizedToFile": another OAuth client is refused every file that way.
+FILE_REASONS = frozenset(("insufficientFilePermissions",))
 # The refusal above 750 GB a day has the reason of an ordinary rate limit and this text;
 # the ordinary one speaks of requests per minute and project.
 DAILY_UPLOAD_MESSAGE = "User rate limit exceeded."
@@ -61,6 +63,10 @@ class AuthError(DriveError):
 
 class ForbiddenError(DriveError):
     """403: the account may not do this."""
+
+
+class FileForbiddenError(ForbiddenError):
+    """403 about this very file: the account may not change it, whatever else it may."""
 
 
 class NotFoundError(DriveError):
@@ -182,6 +188,8 @@ def _error_class(status, reason, message):
         return StorageFullError
     if reason in RATE_LIMIT_REASONS:
         return RateLimitError
+    if status == 403 and reason in FILE_REASONS:
+        return FileForbiddenError
     if status >= 500 or status == 408 or status < 400:
         return TransientError  # below 400: no refusal, but not what was asked for either
     return _BY_STATUS.get(status, InvalidRequestError)

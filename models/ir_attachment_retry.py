@@ -6,7 +6,8 @@ from odoo.exceptions import UserError
 
 from ..drive.compare import SAME
 from ..drive.errors import DriveError
-from .content_proof import PROVEN, judge, prove, row_size
+from ..engine.content.proof import PROVEN, judge, prove
+from ..engine.content.rows import size_in_drive
 
 _logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class IrAttachment(models.Model):
             return
         if file.get("trashed") or judge(file, self) != SAME:
             return
-        if (row_size(self) or 0) > READ_BYTES or prove(client, self)[0] == PROVEN:
+        if (size_in_drive(self) or 0) > READ_BYTES or prove(client, self)[0] == PROVEN:
             self.write(
                 {
                     "cloud_sync_status": "synced",
