@@ -1,6 +1,5 @@
 """Bytes down: streamed, and by range again when the connection breaks."""
 import functools
-import hashlib
 import http.client
 
 import urllib3
@@ -102,30 +101,3 @@ def _read(raw, size):
         return raw.read(size)
     except (urllib3.exceptions.HTTPError, http.client.HTTPException) as err:
         raise ConnectionError(str(err)) from err
-
-
-def read(client, file_id, size, sha1):
-    """All bytes of a file, verified.
-
-    :raises ChecksumError: the bytes are not those that were stored
-    :raises NotFoundError: the file is gone
-    """
-    data = b"".join(Download(client, file_id, 0, size, size))
-    if hashlib.sha1(data).hexdigest() != sha1:
-        raise ChecksumError(CHANGED)
-    return data
-
-
-def save(client, file_id, size, target):
-    """Write all bytes of a file to an open binary file, block by block.
-
-    :return: the sha1 of what was written, to be compared by the caller
-    :rtype: str
-    :raises ChecksumError: the file on Drive has another size
-    :raises NotFoundError: the file is gone
-    """
-    digest = hashlib.sha1()
-    for block in Download(client, file_id, 0, size, size):
-        digest.update(block)
-        target.write(block)
-    return digest.hexdigest()

@@ -410,5 +410,56 @@ def repoint(env, source, file_id, target, copy):
     return ids
 
 
+# -- what reading and restoring tell -----------------------------------------------------
+
+
+def note_proven(cr, row_id, file_id, size, sha1, md5):
+    """Keep what Drive told of a row that did not know; a locked row is left alone."""
+    cr.execute(
+        "UPDATE ir_attachment SET cloud_sha1 = %s, cloud_size_bytes = %s,"
+        " cloud_md5 = %s WHERE id IN ("
+        " SELECT id FROM ir_attachment WHERE id = %s AND cloud_file_id = %s"
+        " AND cloud_sha1 IS NULL FOR UPDATE SKIP LOCKED)",
+        (sha1, size, md5, row_id, file_id),
+    )
+
+
+def note_problem(cr, row_id, message):
+    """Remember a fact about the file in Drive.
+
+    A row that is locked is left alone: waiting could mean waiting for ourselves.
+    """
+    cr.execute(
+        "UPDATE ir_attachment SET cloud_error_message = %s WHERE id IN ("
+        " SELECT id FROM ir_attachment WHERE id = %s FOR UPDATE SKIP LOCKED)",
+        (message, row_id),
+    )
+
+
+def bring_back(env, row_id, size, sha1, fname=None, data=None):
+    """The content that is in Drive is on this server as well.
+
+    :param int size: of the content in bytes; ``sha1`` likewise
+    :param str fname: its file in the filestore
+    :param bytes data: it, for the database; both None when it is empty
+    """
+    env["ir.attachment"].flush()  # what waits would overwrite it later
+    env.cr.execute(
+        "UPDATE ir_attachment SET store_fname = %s, db_datas = %s, checksum = %s,"
+        " file_size = COALESCE(%s, file_size), cloud_sha1 = %s, cloud_size_bytes = %s"
+        " WHERE id = %s",
+        (
+            fname,
+            data,
+            sha1,
+            size if size <= MAX_INTEGER else None,
+            sha1,
+            size,
+            row_id,
+        ),
+    )
+    _forget_cached(env, [row_id])
+
+
 def _forget_cached(env, ids, *names):
     env["ir.attachment"].invalidate_cache(names or None, ids)

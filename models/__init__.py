@@ -5,13 +5,5 @@ from . import account
 from . import sync
 from . import config
 from . import cloud_storage_sync_run_work
-from . import ir_attachment
-from . import ir_attachment_schema
-from . import ir_attachment_content
-from . import ir_attachment_thumbnail
-from . import ir_attachment_restore
-from . import ir_attachment_retry
-from . import ir_attachment_actions
-from . import ir_attachment_pending
-from . import ir_http
+from . import attachment
 from . import insight

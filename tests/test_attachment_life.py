@@ -9,7 +9,7 @@ from odoo.tools import mute_logger
 
 from ..engine import runner
 from ..engine.outbox.deliver import deliver
-from ..models.ir_attachment_restore import PARTS
+from ..engine.restoring import PARTS
 from .common_content import ContentCase
 
 

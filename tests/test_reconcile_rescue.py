@@ -4,6 +4,7 @@ import os
 
 from odoo.tools import mute_logger
 
+from ..engine.local_files import is_here
 from .mailbox import Mailbox
 from .test_reconcile import ReconcileCase
 
@@ -313,7 +314,7 @@ class TestSiblings(RescueCase):
         self.emulator.remove_file(file.cloud_file_id)
         self.reconcile()
         self.assertEqual(file.cloud_sync_status, "error")
-        self.assertFalse(file._has_local_bytes())
+        self.assertFalse(is_here(file))
 
     def test_sibling_in_the_trash_of_drive_is_none(self):
         self.config.deduplicate = False

@@ -1,7 +1,5 @@
 """What the invariants say of files: those of the filestore and those in Drive."""
 
-import os
-
 from odoo.exceptions import UserError
 
 from ...drive.client import LIST_FIELDS
@@ -9,7 +7,7 @@ from ...drive.compare import OTHER, UNKNOWN
 from ...drive.errors import DriveError, ForbiddenError, NotFoundError
 from ...drive.query import with_app_property
 from ..metadata import DATABASE, attachment_id, properties_of
-from .lost import lacking_for, lacking_rows
+from .lost import Lacking, has_bytes, lacking_for, lacking_rows
 from .proof import is_complete, judge
 from .rows import each, each_in_drive
 
@@ -39,15 +37,15 @@ def used_unused_files(env):
 
 def missing_local_files(env):
     """Attachments that ever had to do with Drive and whose local file is gone."""
-    attachments = env["ir.attachment"]
     condition = (
         "store_fname IS NOT NULL"
         " AND (cloud_file_id IS NOT NULL OR cloud_reserved_id IS NOT NULL)"
     )
+    found = each(env, ", ".join(Lacking._fields), condition)
     return [
-        problem(1, row_id, "its file is missing in the filestore")
-        for row_id, fname in each(env, "id, store_fname", condition)
-        if not os.path.exists(attachments._full_path(fname))
+        problem(1, row.id, "its file is missing in the filestore")
+        for row in (Lacking(*values) for values in found)
+        if not has_bytes(env, row)
     ]
 
 
@@ -134,5 +132,5 @@ def _lost_links(env, files):
         return []
     text = "its content is in Drive and not linked to it"
     return [
-        problem(11, row[0], text) for row in lacking_rows(env, "checksum IN %s", sha1s)
+        problem(11, row.id, text) for row in lacking_rows(env, "checksum IN %s", sha1s)
     ]

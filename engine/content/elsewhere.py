@@ -4,8 +4,8 @@ from collections import namedtuple
 
 from ...drive.compare import SAME, compare
 from .. import candidates
-from ..attachments import set_fname
-from .here import is_file_here, measure_bytes, measure_file
+from ..attachments import bring_back, set_fname
+from ..local_files import is_whole, measure
 from .proof import is_content_of
 from .questions import client_for_a_question, file_of
 from .relink import link
@@ -15,6 +15,8 @@ SIBLINGS = 20  # attachments looked at for the content of another
 #: Where a content is: a name in the filestore, the id of an attachment that has it in
 #: the database, or the account and metadata of a file in Drive; the others are None.
 Source = namedtuple("Source", "fname attachment_id auth file content")
+#: A file of the filestore, for :mod:`..local_files`.
+InFilestore = namedtuple("InFilestore", "store_fname")
 
 
 def find(env, row, client_of=client_for_a_question):
@@ -56,12 +58,12 @@ def _find_here(env, row, sha1, siblings):
     fnames = ["%s/%s" % (sha1[:2], sha1)]
     fnames += [fname for fname in siblings.mapped("store_fname") if fname]
     for fname in dict.fromkeys(fnames):
-        content = measure_file(env, fname)
+        content = measure(env, InFilestore(fname))
         if content and _fits(content, row, sha1):
             return Source(fname, None, None, None, content)
     for sibling in siblings.filtered(lambda a: not a.store_fname):
-        content = measure_bytes(sibling)
-        if _fits(content, row, sha1):
+        content = measure(env, sibling)
+        if content and _fits(content, row, sha1):
             return Source(None, sibling.id, None, None, content)
     return None
 
@@ -96,7 +98,7 @@ def take(attachment, source):
     if source.fname:
         return _take_file(attachment, source)
     other = attachment.browse(source.attachment_id).exists()
-    if not other or measure_bytes(other) != source.content:
+    if not other or measure(attachment.env, other) != source.content:
         return False
     plain = other.with_context(bin_size=False, bin_size_db_datas=False)
     # with its type, or Odoo guesses another
@@ -109,14 +111,13 @@ def _take_file(attachment, source):
 
     The row is changed first, which keeps the garbage collection of files away.
     """
+    env, content = attachment.env, source.content
     attachment.flush()
     before = attachment.store_fname or None
-    set_fname(attachment.env, attachment.id, source.fname)
-    if is_file_here(attachment.env, source.fname, source.content.size):
-        attachment._write_columns(
-            db_datas=None, checksum=source.content.sha1, file_size=source.content.size
-        )
+    set_fname(env, attachment.id, source.fname)
+    if is_whole(env, attachment, content.size):
+        bring_back(env, attachment.id, content.size, content.sha1, source.fname)
         attachment._forget_cloud()
         return True
-    set_fname(attachment.env, attachment.id, before)
+    set_fname(env, attachment.id, before)
     return False

@@ -1,10 +1,11 @@
 """Attachments that lack their content."""
 
 import time
+from collections import namedtuple
 
 from ..attachments import HERE, LINK
+from ..local_files import is_whole
 from ..metadata import attachment_id, properties_of
-from .here import is_file_here, is_here
 from .questions import client_for_a_question, is_gone
 from .rows import each, sha1s_of
 
@@ -31,6 +32,16 @@ MAY_LACK_CONTENT = (
     ")"
 )
 
+Lacking = namedtuple("Lacking", "id store_fname file_size checksum")
+
+
+def has_bytes(env, row):
+    """Whether the bytes of a row really are on this server, as far as their number tells.
+
+    :param row: object with ``id``, ``store_fname`` and ``file_size``
+    """
+    return is_whole(env, row) or not row.file_size and is_whole(env, row, 0)
+
 
 def lacking_ids(env, fresh=False):
     """Attachments whose content is neither here nor, as it was, in Drive.
@@ -46,7 +57,7 @@ def lacking_ids(env, fresh=False):
     if known and not fresh and time.monotonic() < known[0]:
         return known[1]
     started = time.monotonic()
-    found = [row[0] for row in lacking_rows(env, "TRUE")]
+    found = [row.id for row in lacking_rows(env, "TRUE")]
     ended = time.monotonic()
     good_until = ended + max(0, ended - started - QUICK) * SHARE_OF_TIME
     registry.cloud_storage_lacking = (good_until, found)
@@ -54,18 +65,20 @@ def lacking_ids(env, fresh=False):
 
 
 def lacking_rows(env, condition, *values):
-    """Iterate over id, name in the filestore, size and checksum of such rows.
+    """Iterate over such rows.
 
     :param str condition: SQL, which of them
+    :return: iterator of :class:`Lacking`
     """
     env["ir.attachment"].flush()
     found = each(
         env,
-        "id, store_fname, file_size, checksum",
+        ", ".join(Lacking._fields),
         "%s AND %s AND (%s)" % (NOT_SYSTEM, MAY_LACK_CONTENT, condition),
         *values
     )
-    return (row for row in found if not is_file_here(env, row[1], row[2]))
+    rows = (Lacking(*values) for values in found)
+    return (row for row in rows if not (row.store_fname and has_bytes(env, row)))
 
 
 def lacking_for(env, files):
@@ -79,8 +92,8 @@ def lacking_for(env, files):
     sha1s = {file.get("sha1Checksum") for file in files} - {None}
     condition = "id IN %s OR checksum IN %s"
     rows = list(lacking_rows(env, condition, tuple(marks), tuple(sha1s) or ("",)))
-    ids = {row[0] for row in rows}
-    lost = {sha1 for row in rows for sha1 in sha1s_of(row[1], row[3])}
+    ids = {row.id for row in rows}
+    lost = {sha1 for row in rows for sha1 in sha1s_of(row)}
     return [
         file
         for file in files
@@ -93,7 +106,9 @@ def lacks_content(attachment, client_of=client_for_a_question):
 
     :param client_of: function that gives the client of an account
     """
-    if attachment.cloud_sync_status == "pending" or is_here(attachment):
+    if attachment.cloud_sync_status == "pending" or has_bytes(
+        attachment.env, attachment
+    ):
         return False
     if attachment.cloud_file_id:
         return attachment.cloud_sync_status == "error" and is_gone(

@@ -2,19 +2,17 @@
 
 import hashlib
 import logging
-from collections import namedtuple
 
 from ...drive.compare import SAME, UNKNOWN, compare, size_of
 from ...drive.download import Download
 from ...drive.errors import DriveError, StoppedError
+from ..local_files import Content
 from .rows import NO_CONTENT, size_in_drive
 
 _logger = logging.getLogger(__name__)
 
 PROVEN, DAMAGED, UNDECIDED = "proven", "damaged", "undecided"
 TRIES = 2  # whole downloads before a file counts as damaged
-#: Bytes that were read, to their end.
-Content = namedtuple("Content", "size sha1 md5")
 
 
 def judge(file, row):

@@ -11,12 +11,12 @@ from ...drive.errors import DriveError
 from ...drive.query import with_app_property
 from .. import attachments, candidates
 from ..account.client import live_accounts
+from ..local_files import measure
 from ..metadata import DATABASE, attachment_id, properties_of, record_of
 from ..transaction import retrying, share_installation
 from ..translate import Translator
 from . import unused
-from .here import is_here, measure
-from .lost import lacking_for, lacks_content
+from .lost import has_bytes, lacking_for, lacks_content
 from .proof import is_complete, judge
 from .questions import client_for_a_question, file_of
 from .rows import sha1s_of
@@ -160,7 +160,7 @@ def _says_it_is(attachment, file, is_own):
 
     :param bool is_own: the file was made for it: it need not say anything more
     """
-    sha1s = sha1s_of(attachment.store_fname, attachment.checksum)
+    sha1s = sha1s_of(attachment)
     size = attachment.file_size
     if is_own and not sha1s:
         return size == size_of(file) or not size
@@ -169,8 +169,10 @@ def _says_it_is(attachment, file, is_own):
 
 def _has_bytes(attachment, file):
     """Whether the bytes on this server are those of a file, read and compared."""
-    content = measure(attachment)
-    return bool(content) and compare(file, content.size, content.sha1) == SAME
+    content = measure(attachment.env, attachment)
+    if content is None:  # an empty one has none to be read
+        return not attachment.store_fname and size_of(file) == 0
+    return compare(file, content.size, content.sha1) == SAME
 
 
 def has_content(env, file, client_of=client_for_a_question):
@@ -227,7 +229,7 @@ def drop_missing_files(found):
 
     :return: how many attachments that was the case for
     """
-    lost = found.filtered(lambda a: int(a.cloud_size_bytes) and not is_here(a))
+    lost = found.filtered(lambda a: int(a.cloud_size_bytes) and not has_bytes(a.env, a))
     stale = lost.filtered(lambda a: a.store_fname or a.type != "url")
     attachments.make_links(found.env, stale.ids)
     return len(stale)

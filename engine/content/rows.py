@@ -90,10 +90,11 @@ def size_in_drive(row):
         return None
 
 
-def sha1s_of(fname, checksum):
+def sha1s_of(row):
     """What a row says of its content: its checksum, and the name of its file.
 
+    :param row: object with ``store_fname`` and ``checksum``
     :rtype: set[str]
     """
-    named = FILESTORE_NAME.fullmatch(fname or "")
-    return {named.group(1) if named else None, checksum} - {None, False}
+    named = FILESTORE_NAME.fullmatch(row.store_fname or "")
+    return {named.group(1) if named else None, row.checksum} - {None, False}

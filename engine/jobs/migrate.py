@@ -19,6 +19,7 @@ from .. import attachments, candidates, selection
 from ..folders import ROOT_NAME, Folders
 from ..metadata import OURS, app_properties, drive_name
 from ..outbox import queue
+from ..reader.content import proven_content
 from ..rules import rule_of
 from ..transaction import retrying
 from .base import AttachmentJob
@@ -96,7 +97,7 @@ class MigrateJob(AttachmentJob):
         rows = retrying(self.env, lambda: self._reserve(attachment_id))
         if not rows:
             return None
-        size, sha1 = rows[0]._proven_content()
+        size, sha1 = proven_content(rows[0], self.client)
         copy = self._verify(rows[0], self._copy(rows[0], size), size, sha1)
         source_id = rows[0].cloud_file_id
         if self.after == "keep":

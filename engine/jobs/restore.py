@@ -1,7 +1,10 @@
 """Bringing files back: those of attachments, and those of a folder in Drive."""
 
-from .. import candidates, selection
+import functools
+
+from .. import candidates, restoring, selection
 from ..content.relink import adopt, has_content, relink
+from ..reader.content import READ_TRIES
 from ..transaction import retrying
 from .base import AttachmentJob, FileJob
 
@@ -10,6 +13,13 @@ def restore_job(run, deadline):
     """The job of a restore, by what its run names."""
     kind = FolderRestoreJob if "folder_id" in run._get_params() else RestoreJob
     return kind(run, deadline)
+
+
+def _bring_back(job, attachment):
+    # with the job's clients, which end with it, in the middle of a large file too
+    restoring.restore(attachment, functools.partial(job.client, tries=READ_TRIES))
+    if job.params.get("trash"):
+        attachment._forget_cloud()
 
 
 class RestoreJob(AttachmentJob):
@@ -33,9 +43,7 @@ class RestoreJob(AttachmentJob):
         if not attachment.cloud_file_id:
             return None  # deleted or written to meanwhile
         values = self.describe(attachment_id)
-        attachment._restore_one()
-        if self.params.get("trash"):
-            attachment._forget_cloud()
+        _bring_back(self, attachment)
         return values
 
 
@@ -72,9 +80,7 @@ class FolderRestoreJob(FileJob):
         wanted = selection.to_restore(self.env, dict(self.params, ids=users.ids))
         todo = candidates.search(self.env, wanted)
         for attachment in todo:
-            attachment._restore_one()
-            if self.params.get("trash"):
-                attachment._forget_cloud()
+            _bring_back(self, attachment)
         return self.describe(file, users[:1]) if todo or is_new else None
 
     def _users(self, file):

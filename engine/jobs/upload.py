@@ -12,11 +12,11 @@ from ...drive.pool import Task, UploadPool
 from ...drive.source import MULTIPART_LIMIT
 from ..checksums import measure_for
 from ..folders import Folders
+from ..local_files import opener
 from ..metadata import app_properties, drive_name
 from ..release import release_due, release_uploaded
 from ..rules import rule_of
 from ..transaction import retrying
-from ..upload_source import opener
 from .base import Job
 from .claims import ID_RESERVE, Claims
 from .duplicates import Duplicates, content_of
@@ -154,7 +154,7 @@ class UploadJob(Job):
                 "parents": [folder_id],
                 "appProperties": app_properties(self.auth._database_uuid(), row),
             },
-            open_file=opener(self.env["ir.attachment"], row),
+            open_file=opener(self.env, row),
             size=row.file_size or 0,
             mimetype=row.mimetype,
             sha1=row.checksum,

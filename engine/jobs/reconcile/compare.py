@@ -1,7 +1,6 @@
 """What differs between an account's files in Drive and the attachments that use them."""
 
 import logging
-import os
 from collections import defaultdict
 
 from odoo import _
@@ -14,6 +13,7 @@ from ....drive.query import with_app_property
 from ... import attachments
 from ...account.identity import Identity
 from ...content import rows as content_rows
+from ...content.lost import has_bytes
 from ...content.proof import is_complete, judge
 from ...content.rows import is_settled, size_in_drive
 from ...metadata import (
@@ -200,12 +200,9 @@ class Comparison:
             for row in rows
             if row.cloud_sync_status != "synced" or row.cloud_error_message
         ]
-        lost = [row for row in rows if row.store_fname and not self._is_here(row)]
+        lost = [row for row in rows if row.store_fname and not has_bytes(self.env, row)]
         found = [Difference("healed", file, flagged)] if flagged else []
         return found + ([Difference("lost", file, lost)] if lost else [])
-
-    def _is_here(self, row):
-        return os.path.exists(self.env["ir.attachment"]._full_path(row.store_fname))
 
     def _note_unused(self, file):
         if not queue.is_used(self.env, file["id"]):

@@ -7,6 +7,7 @@ from ...content import elsewhere, relink
 from ...content import rows as content_rows
 from ...content.proof import DAMAGED, PROVEN, prove
 from ...content.rows import NO_CONTENT, size_in_drive
+from ...local_files import is_here, is_whole
 from ...outbox import queue
 from ...transaction import retrying
 
@@ -57,7 +58,7 @@ class RowRepairs:
             lambda a: (a.cloud_sync_status, a.cloud_error_message) != ("error", message)
         )
         todo.write({"cloud_sync_status": "error", "cloud_error_message": message})
-        here = todo.filtered(lambda a: a._is_proxy_link() and a._has_local_bytes())
+        here = todo.filtered(lambda a: a._is_proxy_link() and is_here(a))
         here.write({"type": "binary", "url": False})  # fit for another upload
         return FLAGGED if todo else None
 
@@ -74,7 +75,7 @@ class RowRepairs:
         sources = {
             row.id: elsewhere.find(self.env, row, self.job.quick_client)
             for row in difference.rows
-            if not all_rows.browse(row.id).exists()._is_on_server()
+            if not _is_whole_here(all_rows.browse(row.id).exists())
         }
         self.env.cr.commit()  # looking took its time: a new snapshot
         self.env["ir.attachment"].invalidate_cache()
@@ -83,7 +84,7 @@ class RowRepairs:
     def _take_or_flag(self, rows, sources):
         """:param dict sources: where the content of attachments is besides, by id"""
         settled = self._settled(rows)
-        here = settled.filtered(lambda a: a._is_on_server())
+        here = settled.filtered(_is_whole_here)
         taken = (settled - here).filtered(
             lambda a: sources.get(a.id) and elsewhere.take(a, sources[a.id])
         )
@@ -174,3 +175,8 @@ class RowRepairs:
             SAMPLE_BYTES,
             SAMPLE,
         )
+
+
+def _is_whole_here(attachment):
+    """Whether all that went to Drive is on this server as well."""
+    return not int(attachment.cloud_size_bytes) or is_whole(attachment.env, attachment)

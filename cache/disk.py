@@ -13,14 +13,14 @@ import os
 import shutil
 import time
 
-from .cache_cleaner import CacheCleaner, Removed, remove
-from .cache_layout import CacheLayout, check_key, is_variant, list_directory
-from .cache_proof import ProofMemory, stamp
-from .cache_seal import seal, unseal
-from .cache_usage import UsageCounter
-from .cache_writer import CHUNK_SIZE, STALL_SECONDS, CacheWriter, follow
-from .file_lock import file_lock
-from .verified_stream import CorruptContentError, read_chunks, verified_chunks
+from .eviction import Eviction, Removed, remove
+from .layout import CacheLayout, check_key, is_variant, list_directory
+from .lock import file_lock
+from .proof import ProofMemory, stamp
+from .seal import seal, unseal
+from .stream import CorruptContentError, read_chunks, verified_chunks
+from .usage import UsageCounter
+from .writer import CHUNK_SIZE, STALL_SECONDS, CacheWriter, follow
 
 _logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class DiskCache:
         self._clock = clock
         self._layout = CacheLayout(root, database)
         self._usage = UsageCounter(self._layout.usage)
-        self._cleaner = CacheCleaner(self._layout, self._usage)
+        self._eviction = Eviction(self._layout, self._usage)
         self._proofs = ProofMemory()
         self._has_warned = False
 
@@ -113,7 +113,7 @@ class DiskCache:
     def follow(self, key, size, stall=STALL_SECONDS):
         """Return the chunks of a content that someone writes just now, or None.
 
-        See :func:`~.cache_writer.follow`: unverified, and may raise FillAbandonedError.
+        See :func:`~.writer.follow`: unverified, and may raise FillAbandonedError.
         """
         check_key(key)
         return follow(self._layout.temporary, key, size, stall)
@@ -186,16 +186,16 @@ class DiskCache:
         now = self._clock() if now is None else now
         if not os.path.isdir(self._layout.base):
             return Removed()
-        removed = self._cleaner.sweep_leftovers(now)
+        removed = self._eviction.sweep_leftovers(now)
         with contextlib.suppress(OSError):
             removed = removed.plus(
-                self._cleaner.evict(0, now, self.max_bytes, self.ttl)
+                self._eviction.evict(0, now, self.max_bytes, self.ttl)
             )
         return removed
 
     def stats(self):
         """Return a dict with ``files`` and ``bytes``; looks at every entry."""
-        stored = self._cleaner.scan()
+        stored = self._eviction.scan()
         return {"files": len(stored), "bytes": sum(item.size for item in stored)}
 
     # Internals of reading
@@ -277,7 +277,7 @@ class DiskCache:
         now = self._clock()
         usage = self._usage.add(size)
         if usage.total > self.max_bytes or now - usage.scanned >= RESCAN_SECONDS:
-            self._cleaner.evict(size, now, self.max_bytes, self.ttl)
+            self._eviction.evict(size, now, self.max_bytes, self.ttl)
 
     def _settle(self, key, size, stored):
         if not stored:

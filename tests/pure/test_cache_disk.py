@@ -7,10 +7,10 @@ import stat
 import time
 
 import pytest
-from cloud_storage.utils.cache_usage import UsageCounter
-from cloud_storage.utils.disk_cache import DiskCache
-from cloud_storage.utils.shared_cache import shared_disk_cache
-from cloud_storage.utils.verified_stream import CorruptContentError, verified_chunks
+from cloud_storage.cache.disk import DiskCache
+from cloud_storage.cache.shared import disk_cache
+from cloud_storage.cache.stream import CorruptContentError, verified_chunks
+from cloud_storage.cache.usage import UsageCounter
 
 MB = 1024 * 1024
 
@@ -147,11 +147,11 @@ def test_variants_outlive_the_original(cache):
 
 
 def test_one_object_per_directory_and_database(tmp_path):
-    first = shared_disk_cache(str(tmp_path), "db", MB, 60)
-    again = shared_disk_cache(str(tmp_path), "db", 2 * MB, 90)
+    first = disk_cache(str(tmp_path), "db", MB, 60)
+    again = disk_cache(str(tmp_path), "db", 2 * MB, 90)
     assert first is again
     assert (first.max_bytes, first.ttl) == (2 * MB, 90)
-    assert shared_disk_cache(str(tmp_path), "other", MB, 60) is not first
+    assert disk_cache(str(tmp_path), "other", MB, 60) is not first
 
 
 # Nobody outside steers or reads it

@@ -1,9 +1,8 @@
-"""What PostgreSQL does for attachments in the cloud: indexes and triggers."""
 import hashlib
 
 from odoo import api, models
 
-from ..engine.attachments import HERE, UNMEASURED, WAITING
+from ...engine.attachments import HERE, UNMEASURED, WAITING
 
 #: What the engine looks for; none of them holds a row that has nothing to do with it.
 INDEXES = {
@@ -117,6 +116,8 @@ CREATE TRIGGER cloud_storage_moved
 
 
 class IrAttachment(models.Model):
+    """What PostgreSQL does for attachments in the cloud: indexes and triggers."""
+
     _inherit = "ir.attachment"
 
     def init(self):

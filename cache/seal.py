@@ -2,7 +2,7 @@
 
 import hashlib
 
-from .cache_layout import is_variant
+from .layout import is_variant
 
 _DIGEST_LENGTH = 40  # hexadecimal sha1
 

@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 
-from .file_lock import try_flock
+from .lock import try_flock
 
 CHUNK_SIZE = 256 * 1024
 STALL_SECONDS = 10.0
@@ -128,7 +128,7 @@ def follow(temporary, key, size, stall=STALL_SECONDS, sleep=time.sleep):
     """Return the chunks of a file that another thread or process is writing.
 
     They are not verified: wrap them, together with what replaces a lost writer, in
-    :func:`~.verified_stream.verified_chunks`.
+    :func:`~.stream.verified_chunks`.
 
     :param str temporary: directory of files being written
     :param int size: length of the whole file in bytes

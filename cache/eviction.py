@@ -4,8 +4,8 @@ import contextlib
 import os
 from typing import NamedTuple
 
-from .cache_layout import list_directory
-from .file_lock import file_lock
+from .layout import list_directory
+from .lock import file_lock
 
 LOW_WATER = 0.9  # part of the quota that an eviction leaves, so that the next is far
 LEFTOVER_SECONDS = 60 * 60  # age of a crashed writer's file
@@ -28,8 +28,8 @@ class _Stored(NamedTuple):
     path: str
 
 
-class CacheCleaner:
-    """Removes files below a :class:`~.cache_layout.CacheLayout`. Times are seconds."""
+class Eviction:
+    """Removes files below a :class:`~.layout.CacheLayout`. Times are seconds."""
 
     def __init__(self, layout, usage):
         self._layout = layout

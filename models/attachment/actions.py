@@ -1,16 +1,124 @@
-"""Buttons and entries of the Action menu on attachments."""
+import logging
 
-from odoo import _, models
+from odoo import SUPERUSER_ID, _, models
 from odoo.exceptions import UserError
 from odoo.tools import human_size
 
-from ..engine import candidates
+from ...drive.compare import SAME
+from ...drive.errors import DriveError
+from ...engine import candidates, restoring
+from ...engine.content.proof import PROVEN, judge, prove
+from ...engine.content.rows import size_in_drive
+from ...engine.local_files import is_here
 
+_logger = logging.getLogger(__name__)
+
+LOOK_FIELDS = "size,md5Checksum,sha1Checksum,trashed"
+READ_BYTES = 8 * 1024 * 1024  # largest file that is read while a person waits
+#: Fields by which people of Cloud Storage may group, and that they may sum up.
+GROUPABLE_FIELDS = [
+    "cloud_sync_status",
+    "cloud_synced_date",
+    "cloud_size_bytes",
+    "cloud_auth_id",
+    "cloud_keep_local",
+    "cloud_error_message",
+    "file_size",
+]
 MOST_REASONS = 3  # shown at the end of a bulk action
 
 
 class IrAttachment(models.Model):
+    """What people and their code do with attachments: move, bring back, try again."""
+
     _inherit = "ir.attachment"
+
+    # -- in code -------------------------------------------------------------------------
+
+    def sync_to_cloud(self):
+        """Move these attachments to the cloud now; commits as it goes.
+
+        The whitelists hold: the reason why a file may not go is on its log row.
+
+        :return: whether all of them are in the cloud afterwards
+        :rtype: bool
+        :raises AccessError: the user may not write one of them
+        :raises UserError: there is no configuration or its account can not be used
+        """
+        self._check_may_move()
+        synced = self.env["cloud_storage.sync.service"].sudo()._sync_files(self)
+        return synced == self and bool(self)
+
+    def restore_from_cloud(self):
+        """Bring the bytes back to this server, verify, and pin them.
+
+        :return: whether all of them are local afterwards
+        :rtype: bool
+        :raises AccessError: the user may not write one of them
+        :raises CloudFileError: the content of a file can not be had
+        """
+        self._check_may_move()
+        for attachment in self.sudo():
+            if attachment.cloud_file_id:
+                restoring.restore(attachment.browse(attachment.id))
+        return bool(self)
+
+    def _retry_cloud_sync(self):
+        """Forget the failures of these attachments and try again.
+
+        What is only in Drive can not be sent again: it is looked at there.
+
+        :return: whether all of them are in the cloud, and well, afterwards
+        :rtype: bool
+        :raises AccessError: the user may not write one of them
+        """
+        self._check_may_move()
+        server = self.with_user(SUPERUSER_ID)
+        failed = server.filtered(lambda a: a.cloud_sync_status == "error")
+        gone = failed.filtered(lambda a: a.cloud_file_id and not is_here(a))
+        (failed - gone).write({"cloud_sync_status": "local", "cloud_attempts": 0})
+        for attachment in gone:
+            attachment._look_again()
+        server.filtered("cloud_next_attempt").write({"cloud_next_attempt": False})
+        return self.sync_to_cloud()
+
+    def _look_again(self):
+        """Take back what was said of a file that Drive has again, as it was.
+
+        A file in the trash is as good as gone; one that can not be read just now stays
+        what it was said to be.
+        """
+        try:
+            client = self.cloud_auth_id._drive_client(tries=2)
+            file = client.get(self.cloud_file_id, fields=LOOK_FIELDS)
+        except (DriveError, UserError) as err:
+            _logger.info("Attachment %s is not well yet: %s", self.id, err)
+            return
+        if file.get("trashed") or judge(file, self) != SAME:
+            return
+        if (size_in_drive(self) or 0) > READ_BYTES or prove(client, self)[0] == PROVEN:
+            self.write(
+                {
+                    "cloud_sync_status": "synced",
+                    "cloud_error_message": False,
+                    "cloud_sha1": file.get("sha1Checksum") or self.cloud_sha1,
+                }
+            )
+
+    def _check_may_move(self):
+        """:raises AccessError: the user may not write one of these attachments"""
+        self.check_access_rights("write")
+        self.check_access_rule("write")
+        self.check("write")
+
+    # -- in the browser ------------------------------------------------------------------
+
+    def _read_group_allowed_fields(self):
+        """Odoo groups attachments by few fields; those of our views are ours to allow."""
+        allowed = super()._read_group_allowed_fields()
+        if self.env.user.has_group("cloud_storage.group_cloud_storage_user"):
+            return allowed + GROUPABLE_FIELDS
+        return allowed
 
     def action_cloud_sync(self):
         """Sync these attachments now and say what became of them.

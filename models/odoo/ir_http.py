@@ -4,8 +4,8 @@ import werkzeug.utils
 from odoo import models
 from odoo.http import request
 
-from ..exceptions import CloudFileError
-from ..utils.constants import PROXY_PATH
+from ...exceptions import CloudFileError
+from ...utils.constants import PROXY_PATH
 
 RETRY_SECONDS = 60  # when to ask again for what Drive could not give
 

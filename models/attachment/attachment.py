@@ -1,22 +1,11 @@
-"""Attachments in the cloud: their fields, and what happens to them in Odoo."""
-import os
-
 from odoo import SUPERUSER_ID, _, api, fields, models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 
-from ..engine.transaction import share_installation
-from ..utils.constants import PROXY_PATH
+from ...engine import candidates
+from ...engine.local_files import is_here, is_whole
+from ...engine.transaction import share_installation
+from ...utils.constants import PROXY_PATH
 
-#: Fields by which people of Cloud Storage may group, and that they may sum up.
-GROUPABLE_FIELDS = [
-    "cloud_sync_status",
-    "cloud_synced_date",
-    "cloud_size_bytes",
-    "cloud_auth_id",
-    "cloud_keep_local",
-    "cloud_error_message",
-    "file_size",
-]
 #: Fields that only the server sets: with them a user could read any file of the account.
 CLOUD_FIELDS = [
     "cloud_file_id",
@@ -47,6 +36,8 @@ SELDOM_READ = {"copy": False, "readonly": True, "prefetch": False}
 
 
 class IrAttachment(models.Model):
+    """Attachments in the cloud: their fields, and what happens to them in Odoo."""
+
     _inherit = "ir.attachment"
 
     cloud_file_id = fields.Char("Drive ID", copy=False, readonly=True)
@@ -104,6 +95,15 @@ class IrAttachment(models.Model):
         help="Account and person that the id and the session belong to.", **SELDOM_READ
     )
     cloud_run_id = fields.Integer(**SELDOM_READ)
+    cloud_pending_config_id = fields.Many2one(
+        "cloud_storage.config",
+        "Pending In",
+        compute="_compute_cloud_pending_config_id",
+        search="_search_cloud_pending_config_id",
+        prefetch=False,
+        groups="cloud_storage.group_cloud_storage_user",
+        help="To search only: the files that the next sync of a configuration moves.",
+    )
 
     # -- secrets -------------------------------------------------------------------------
 
@@ -127,6 +127,25 @@ class IrAttachment(models.Model):
     @api.model
     def _search_cloud_upload_session(self, operator, value):
         raise AccessError(_("Secrets can not be searched."))
+
+    # -- what is to go -------------------------------------------------------------------
+
+    def _compute_cloud_pending_config_id(self):
+        self.cloud_pending_config_id = False
+
+    def _search_cloud_pending_config_id(self, operator, value):
+        """The candidates of one configuration, as far as the asking user sees their
+        records.
+
+        :raises UserError: another question than which files belong to a configuration
+        """
+        if operator != "=" or not isinstance(value, int) or not value:
+            raise UserError(_("Ask for the pending files of one configuration."))
+        config = self.env["cloud_storage.config"].browse(value)
+        config.check_access_rights("read")
+        config.check_access_rule("read")
+        reader = self.env["res.users"] if self.env.su else self.env.user
+        return candidates.domain(config.sudo(), reader=reader)
 
     # -- life ----------------------------------------------------------------------------
 
@@ -162,7 +181,7 @@ class IrAttachment(models.Model):
         """
         link = self.sudo()
         is_new = not CONTENT.isdisjoint(vals)
-        if link.cloud_file_id and not is_new and not link._has_local_bytes():
+        if link.cloud_file_id and not is_new and not is_here(link):
             return {name: vals[name] for name in vals.keys() - {"type", "url"}}
         is_file = is_new or vals.get("type") == "binary"
         if is_file and vals.get("url") in (None, False, link.url):
@@ -187,7 +206,7 @@ class IrAttachment(models.Model):
     def _set_attachment_data(self, asbytes):
         """New content: whatever is in the cloud is no longer it."""
         before = {
-            attachment: (attachment.checksum, attachment._has_local_bytes())
+            attachment: (attachment.checksum, is_here(attachment))
             for attachment in self.sudo()
             if attachment._knows_cloud()
         }
@@ -203,20 +222,13 @@ class IrAttachment(models.Model):
         original = self.sudo()
         if original._is_proxy_link():
             default = dict({"type": "binary", "url": False}, **default)
-        missing = original.cloud_file_id or original._is_file_missing()
+        missing = original.cloud_file_id or (
+            original.store_fname and not is_whole(self.env, original)
+        )
         if default.keys().isdisjoint(CONTENT) and missing:
             # as Odoo 15 does; 14 copies the name of a file that may not be here
             default["raw"] = self.raw
         return super().copy_data(default)
-
-    def _has_local_bytes(self):
-        self.ensure_one()
-        return bool(self.store_fname or self.db_datas)
-
-    def _is_file_missing(self):
-        """Whether the row names a file that the filestore does not have."""
-        fname = self.store_fname
-        return bool(fname and not os.path.exists(self._full_path(fname)))
 
     def _knows_cloud(self):
         """Whether anything but a plain local file was ever recorded."""
@@ -255,7 +267,7 @@ class IrAttachment(models.Model):
     def _apply_pin(self):
         """Pinned files with local bytes are plain files, unpinned ones links again."""
         for attachment in self.sudo():
-            if not attachment.cloud_file_id or not attachment._has_local_bytes():
+            if not attachment.cloud_file_id or not is_here(attachment):
                 continue
             as_link = not attachment.cloud_keep_local and attachment._serve_from_cloud()
             as_link = as_link and share_installation(self.env.cr)  # the addon stays
@@ -292,32 +304,3 @@ class IrAttachment(models.Model):
         for attachment in links:
             attachment.write({"raw": attachment.raw, "mimetype": attachment.mimetype})
         return result
-
-    # -- API -----------------------------------------------------------------------------
-
-    def sync_to_cloud(self):
-        """Move these attachments to the cloud now; commits as it goes.
-
-        The whitelists hold: the reason why a file may not go is on its log row.
-
-        :return: whether all of them are in the cloud afterwards
-        :rtype: bool
-        :raises AccessError: the user may not write one of them
-        :raises UserError: there is no configuration or its account can not be used
-        """
-        self._check_may_move()
-        synced = self.env["cloud_storage.sync.service"].sudo()._sync_files(self)
-        return synced == self and bool(self)
-
-    def _read_group_allowed_fields(self):
-        """Odoo groups attachments by few fields; those of our views are ours to allow."""
-        allowed = super()._read_group_allowed_fields()
-        if self.env.user.has_group("cloud_storage.group_cloud_storage_user"):
-            return allowed + GROUPABLE_FIELDS
-        return allowed
-
-    def _check_may_move(self):
-        """:raises AccessError: the user may not write one of these attachments"""
-        self.check_access_rights("write")
-        self.check_access_rule("write")
-        self.check("write")
