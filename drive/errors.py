@@ -65,6 +65,10 @@ class ForbiddenError(DriveError):
     """403: the account may not do this."""
 
 
+class FileForbiddenError(ForbiddenError):
+    """403 about this very file: the account may not change it, whatever else it may."""
+
+
 class FolderFullError(DriveError):
     """403: no more items fit into this folder; another one takes them."""
 
@@ -195,6 +199,8 @@ _BY_REASON = {
     "storageQuotaExceeded": StorageFullError,
     "quotaExceeded": StorageFullError,
     "teamDriveFileLimitExceeded": StorageFullError,
+    # not "appNotAuthorizedToFile": another OAuth client is refused every file that way
+    "insufficientFilePermissions": FileForbiddenError,
     "numChildrenInNonRootLimitExceeded": FolderFullError,
     "activeItemCreationLimitExceeded": AccountError,
     "domainPolicy": AccountError,
@@ -247,10 +253,9 @@ def _error_class(status, reason, message, is_googles):
         return _BY_REASON[reason]
     if status == 429:
         return RateLimitError
+    # below 400: no refusal, but not what was asked for either
     if status >= 500 or status == 408 or status < 400 or not is_googles:
-        return (
-            TransientError  # below 400: no refusal, but not what was asked for either
-        )
+        return TransientError
     return _BY_STATUS.get(status, InvalidRequestError)
 
 

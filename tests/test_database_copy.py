@@ -23,6 +23,7 @@ def may_write(auth):
 MISUSE = (
     LOOK
     + """
+from odoo.addons.cloud_storage.engine.outbox.deliver import deliver
 files = env["ir.attachment"].browse({ids})
 contents = [a.raw.decode() for a in files]
 files.unlink()
@@ -32,7 +33,7 @@ env["ir.attachment"].create({{
 env.cr.commit()
 service = env["cloud_storage.sync.service"]
 service.automatic_sync()
-env["cloud_storage.trash"]._process()
+deliver(env)
 reconciled = service.reconcile_cloud_references()
 runs = env["cloud_storage.sync.run"].search([], limit=2).mapped("message")
 auth.invalidate_cache()

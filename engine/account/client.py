@@ -45,6 +45,18 @@ class TokenSource:
                 raise AuthError(str(err), status=401) from err
 
 
+def live_accounts(env):
+    """The accounts that can be asked, as far as is known here."""
+    return (
+        env["cloud_storage.auth"]
+        .sudo()
+        .search(
+            [("is_active", "=", True), ("state", "in", ("authorized", "expired"))],
+            order="id",
+        )
+    )
+
+
 def drive_client(auth, write=False, rate=None, **options):
     """A client for an account that was found to be usable.
 

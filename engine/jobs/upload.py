@@ -235,7 +235,7 @@ class UploadJob(Job):
 
         A reason that nobody knows yet may be about all of them.
         """
-        same = isinstance(err, ForbiddenError) and err.reason
+        same = type(err) is ForbiddenError and err.reason
         self._refusals = self._refusals + 1 if same and same == self._refused else 1
         self._refused = same
         return bool(same) and self._refusals >= SAME_REFUSALS

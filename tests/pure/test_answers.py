@@ -15,6 +15,7 @@ from cloud_storage.drive.errors import (
     AccountError,
     ChecksumError,
     DriveError,
+    FileForbiddenError,
     FolderFullError,
     ForbiddenError,
     NotFoundError,
@@ -142,7 +143,8 @@ def reasoned(reason, status=403):
 @pytest.mark.parametrize(
     "reason, kind, scope",
     [
-        ("insufficientFilePermissions", ForbiddenError, "file"),
+        ("insufficientFilePermissions", FileForbiddenError, "file"),
+        ("appNotAuthorizedToFile", ForbiddenError, "file"),
         ("numChildrenInNonRootLimitExceeded", FolderFullError, "folder"),
         ("activeItemCreationLimitExceeded", AccountError, "account"),
         ("domainPolicy", AccountError, "account"),
