@@ -1,1 +1,7 @@
-from . import cloud_storage_mixin, ir_config_parameter, ir_module_module, ir_ui_view
+from . import (
+    cloud_storage_mixin,
+    ir_config_parameter,
+    ir_cron,
+    ir_module_module,
+    ir_ui_view,
+)
