@@ -59,9 +59,18 @@ class CloudStorageSyncService(models.AbstractModel):
         """
         self._check_manager()
         self = self.sudo()  # folders and the like are nobody's
+        return self._work_in_turn(self._due_configs())
+
+    @api.model
+    def _work_on_queue(self):
+        """Go on with the runs that wait, and with what Drive has to learn yet."""
+        return self._work_in_turn(self.env["cloud_storage.config"].sudo())
+
+    @api.model
+    def _work_in_turn(self, configs):
+        """One slice of the background: what waits, then new runs of ``configs``."""
         deadline = runner.slice_deadline()
         deliver(self.env, deadline)
-        configs = self._due_configs()
         runs = runner.waiting_runs(self.env)
         runs |= self._create_automatic_runs(configs - runs.config_id)
         runs._offer()
@@ -91,7 +100,7 @@ class CloudStorageSyncService(models.AbstractModel):
     @api.model
     def _is_due(self):
         """False when the cron runs ahead of its time, only to go on with queued runs."""
-        cron = self.env["cloud_storage.sync.run"]._cron()
+        cron = self.env.ref("cloud_storage.cron_automatic_sync", False)
         if "lastcall" not in self.env.context or not cron:
             return True
         return cron.nextcall <= fields.Datetime.now()
