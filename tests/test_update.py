@@ -17,7 +17,6 @@ import tempfile
 import requests
 
 import odoo
-from odoo.sql_db import db_connect
 from odoo.tests.common import BaseCase, tagged
 
 from ..dev.postgres import binaries
