@@ -71,11 +71,11 @@ def _is_intact(attachment):
 
 def _bring_back(attachment, client_of):
     env = attachment.env
-    size, sha1 = proven_content(attachment, client_of)
+    size, sha1 = content = proven_content(attachment, client_of)
     if not size:
         bring_back(env, attachment.id, 0, sha1)
     elif env["ir.attachment"]._storage() == "db":
-        data = read(attachment, client_of)
+        data = read(attachment, content, client_of)
         bring_back(env, attachment.id, size, sha1, data=data)
     else:
         _check_room(attachment, size)
@@ -99,7 +99,7 @@ def _download_to_filestore(attachment, size, sha1, client_of):
     try:
         os.makedirs(os.path.dirname(part), exist_ok=True)
         with open(part, "wb") as target:
-            save(attachment, target, client_of)
+            save(attachment, target, (size, sha1), client_of)
         fname = _free_name(files, size, sha1)
         path = files._full_path(fname)
         os.makedirs(os.path.dirname(path), exist_ok=True)

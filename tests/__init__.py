@@ -62,5 +62,6 @@ from . import (
     test_trash,
     test_uninstall,
     test_unused_files,
+    test_update,
     test_views_translations,
 )

@@ -49,41 +49,38 @@ class StoredFile(NamedTuple):
     cache: DiskCache
 
 
-def read(attachment, client_of=None):
+def read(attachment, content=None, client_of=None):
     """All bytes of a file in the cloud, from a cache or from Drive, proven by their sha1.
 
+    :param tuple content: its size and sha1, when they were looked up before
     :param client_of: see :func:`~.content.client_for`
     :rtype: bytes
     :raises CloudFileError: they can not be had; never returns wrong or empty bytes
     """
-    with contextlib.closing(_whole(attachment, client_of)) as source:
+    with contextlib.closing(_whole(attachment, content, client_of)) as source:
         return source.read()
 
 
-def save(attachment, target, client_of=None):
+def save(attachment, target, content=None, client_of=None):
     """Write all bytes of a file in the cloud to an open file, proven; past the caches.
 
-    :param client_of: see :func:`~.content.client_for`
+    :param content: as for :func:`read`; ``client_of`` likewise
     :raises CloudFileError: they can not be had
     """
-    with contextlib.closing(_whole(attachment, client_of)) as source:
+    with contextlib.closing(_whole(attachment, content, client_of)) as source:
         source.save(target)
 
 
-def _whole(attachment, client_of):
+def _whole(attachment, content, client_of):
     attachment.ensure_one()
     # in one query
     attachment._read(["cloud_size_bytes", "cloud_sha1", "cloud_auth_id"])
     check_access(attachment)
-    size, sha1 = proven_content(attachment, client_of)
-    return ByteSource(
-        _stored(attachment, size, sha1),
-        0,
-        size,
-        # the row may have been written in this very transaction
-        functools.partial(contextlib.nullcontext, attachment),
-        client_of,
-    )
+    size, sha1 = content or proven_content(attachment, client_of)
+    # the row may have been written in this very transaction
+    own = functools.partial(contextlib.nullcontext, attachment)
+    file = _stored(attachment, size, sha1)
+    return ByteSource(file, 0, size, own, client_of)
 
 
 def stored_file(attachment, size, sha1):
