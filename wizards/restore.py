@@ -3,6 +3,7 @@ from odoo.exceptions import UserError
 from odoo.tools import human_size
 
 from ..engine import selection
+from .base import CloudStorageWizard
 
 
 class CloudStorageWizardRestore(models.TransientModel):
@@ -10,7 +11,7 @@ class CloudStorageWizardRestore(models.TransientModel):
 
     _name = "cloud_storage.wizard.restore"
     _description = "Restore Files From the Cloud"
-    _inherit = "cloud_storage.wizard"
+    _inherit = CloudStorageWizard._name
 
     mode = fields.Selection(
         [

@@ -6,6 +6,7 @@ from ...drive.errors import DriveError, ForbiddenError, NotFoundError
 from ...drive.query import FOLDER_TYPE
 from ...engine import candidates, savings
 from ...engine.account.files import count_files
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
 
 #: What tells that the sync of a configuration was under way before it was asked for.
 RAN = """
@@ -31,7 +32,7 @@ class CloudStorageConfig(models.Model):
 
     _name = "cloud_storage.config"
     _description = "Cloud Storage Configuration"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
     _order = "name, id"
 
     name = fields.Char(required=True)

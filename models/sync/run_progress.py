@@ -9,10 +9,11 @@ from odoo import _, api, fields, models
 from odoo.tools import get_lang, human_size
 
 from .run import UNFINISHED
+from .run import CloudStorageSyncRun as Run
 
 
 class CloudStorageSyncRun(models.Model):
-    _inherit = "cloud_storage.sync.run"
+    _inherit = Run._name
 
     is_unfinished = fields.Boolean(compute="_compute_progress_text")
     duration_s = fields.Float("Duration (s)", compute="_compute_progress_text")

@@ -9,6 +9,7 @@ from ...engine.jobs import JOBS
 from ...engine.jobs.reconcile.accounts import reconcile
 from ...engine.outbox.deliver import deliver
 from ...engine.rules import clauses as engine_clauses
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
 
 DEFAULT_LIMIT = 500
 RECONCILE_LIMIT = 200  # rows and files changed per call
@@ -17,7 +18,7 @@ RECONCILE_LIMIT = 200  # rows and files changed per call
 class CloudStorageSyncService(models.AbstractModel):
     _name = "cloud_storage.sync.service"
     _description = "Cloud Storage Sync Service"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
 
     @api.model
     def manual_sync(self, config_id, limit=DEFAULT_LIMIT):
