@@ -1,6 +1,7 @@
 from . import (
     test_access_log,
     test_account_rights,
+    test_answers,
     test_attachment_business,
     test_attachment_guard,
     test_attachment_life,
