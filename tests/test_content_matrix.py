@@ -4,6 +4,7 @@ import itertools
 from odoo.tools import human_size
 
 from ..engine.local_files import is_here
+from ..engine.outbox.deliver import deliver
 from .common_content import PLACES, SAMPLES, ContentCase
 
 
@@ -104,7 +105,7 @@ class TestContentMatrix(ContentCase):
                 self.assertEqual((attachment.type, attachment.url), ("binary", False))
                 self.assertEqual(attachment.cloud_sync_status, "local")
                 self.assertFalse(attachment.cloud_file_id)
-            self.env["cloud_storage.trash"]._process()
+            deliver(self.env)
             self.assertFalse(self.drive_files())
 
         self.each(check)

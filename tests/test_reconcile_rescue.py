@@ -341,8 +341,8 @@ class TestOneBadItem(RescueCase):
         "create_date = NULL",
     )
 
-    @mute_logger("odoo.addons.cloud_storage.models.reconcile_run")
-    @mute_logger("odoo.addons.cloud_storage.models.reconcile_drift")
+    @mute_logger("odoo.addons.cloud_storage.engine.jobs.reconcile.compare")
+    @mute_logger("odoo.addons.cloud_storage.engine.jobs.reconcile.repair")
     def test_bad_rows(self):
         for columns in self.BAD_ROWS:
             with self.subTest(columns=columns):
@@ -357,7 +357,7 @@ class TestOneBadItem(RescueCase):
                 self.cr.execute("DELETE FROM ir_attachment WHERE id = %s", (bad.id,))
                 self.cr.commit()
 
-    @mute_logger("odoo.addons.cloud_storage.models.reconcile_run")
+    @mute_logger("odoo.addons.cloud_storage.engine.jobs.reconcile.compare")
     def test_bad_marks(self):
         good = self.synced(keep=False)
         self.emulator.edit_file(good.cloud_file_id, trashed=True)

@@ -3,6 +3,7 @@
 import functools
 
 from .. import candidates, restoring, selection
+from ..content.relink import adopt, has_content, relink
 from ..reader.content import READ_TRIES
 from ..transaction import retrying
 from .base import AttachmentJob, FileJob
@@ -85,16 +86,11 @@ class FolderRestoreJob(FileJob):
     def _users(self, file):
         """The attachments of a file, and whether they were made just now."""
         users = candidates.search(self.env, [("cloud_file_id", "=", file["id"])])
-        users = users or self.env["cloud_storage.sync.service"]._relink_file(
-            self.auth, file
-        )
-        if users or self.env["cloud_storage.sync.service"]._has_content(file):
+        users = users or relink(self.auth, file, self.quick_client)
+        if users or has_content(self.env, file, self.quick_client):
             return users, False
         record = (self.params["default_model"], self.params["default_id"], "")
-        return (
-            self.env["cloud_storage.sync.service"]._adopt(self.auth, file, record),
-            True,
-        )
+        return adopt(self.auth, file, record), True
 
     def describe(self, file, attachment=None):
         """Name and size of a file."""

@@ -7,8 +7,9 @@ from odoo.tools import human_size
 from ...drive.compare import SAME
 from ...drive.errors import DriveError
 from ...engine import candidates, restoring
+from ...engine.content.proof import PROVEN, judge, prove
+from ...engine.content.rows import size_in_drive
 from ...engine.local_files import is_here
-from ..content_proof import PROVEN, judge, prove, row_size
 
 _logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ class IrAttachment(models.Model):
             return
         if file.get("trashed") or judge(file, self) != SAME:
             return
-        if (row_size(self) or 0) > READ_BYTES or prove(client, self)[0] == PROVEN:
+        if (size_in_drive(self) or 0) > READ_BYTES or prove(client, self)[0] == PROVEN:
             self.write(
                 {
                     "cloud_sync_status": "synced",

@@ -2,8 +2,7 @@ import hashlib
 
 from odoo import api, models
 
-from ...engine.attachments import HERE, UNMEASURED, WAITING
-from ...engine.local_files import is_here, is_whole
+from ...engine.rows import HERE, UNMEASURED, WAITING
 
 #: What the engine looks for; none of them holds a row that has nothing to do with it.
 INDEXES = {
@@ -154,20 +153,3 @@ class IrAttachment(models.Model):
             "DROP INDEX IF EXISTS {0}; CREATE INDEX {0} {1}; COMMENT ON INDEX {0} IS"
             " '{2}'".format(name, definition, comment)
         )
-
-    def _has_local_bytes(self):
-        return is_here(self)
-
-    def _is_on_server(self):
-        """Whether the bytes are really here; a row may name a file that is lost."""
-        return not int(self.cloud_size_bytes) or is_whole(self.env, self)
-
-    def _write_columns(self, **columns):
-        """Below the ORM, whose ``write`` drops ``store_fname`` and the checksum."""
-        self.flush()  # what waits would overwrite it later
-        for name, value in columns.items():
-            self.env.cr.execute(
-                "UPDATE ir_attachment SET %s = %%s WHERE id = %%s" % name,
-                (value, self.id),
-            )
-        self.invalidate_cache(list(columns) + ["raw", "datas"], self.ids)

@@ -1,33 +1,18 @@
 """What is known of the content of an attachment's file in Drive, and how it is proven."""
+
 import hashlib
 import logging
-from collections import namedtuple
 
-from ..drive.compare import SAME, UNKNOWN, compare, size_of
-from ..drive.download import Download
-from ..drive.errors import DriveError
+from ...drive.compare import SAME, UNKNOWN, compare, size_of
+from ...drive.download import Download
+from ...drive.errors import DriveError, StoppedError
+from ..local_files import Content
+from .rows import NO_CONTENT, size_in_drive
 
 _logger = logging.getLogger(__name__)
 
 PROVEN, DAMAGED, UNDECIDED = "proven", "damaged", "undecided"
-#: What rows without content have for a checksum.
-NO_CONTENT = (None, False, "", hashlib.sha1(b"").hexdigest())
 TRIES = 2  # whole downloads before a file counts as damaged
-#: Bytes that were read, to their end.
-Content = namedtuple("Content", "size sha1 md5")
-
-
-def row_size(row):
-    """Bytes of an attachment's file in Drive as its row has them.
-
-    :param row: object with ``cloud_size_bytes``
-    :rtype: int
-    :return: None when the row has none, or no number
-    """
-    try:
-        return None if row.cloud_size_bytes is None else int(row.cloud_size_bytes)
-    except (ValueError, OverflowError):
-        return None
 
 
 def judge(file, row):
@@ -36,13 +21,13 @@ def judge(file, row):
     A row whose ``cloud_sha1`` was never proven says what it is by its checksum: when
     that is Drive's sha1 as well the two agree, when it is not the checksum may be old.
 
-    :param dict file: metadata, see :func:`~..drive.compare.compare`
+    :param dict file: metadata, see :func:`~...drive.compare.compare`
     :param row: object with ``cloud_size_bytes``, ``cloud_sha1``, ``cloud_md5`` and
         ``checksum``
     :return: ``SAME``, ``OTHER`` or ``UNKNOWN``
     """
-    verdict = compare(file, row_size(row), row.cloud_sha1, row.cloud_md5)
-    if verdict != UNKNOWN or row.cloud_sha1 or size_of(file) != row_size(row):
+    verdict = compare(file, size_in_drive(row), row.cloud_sha1, row.cloud_md5)
+    if verdict != UNKNOWN or row.cloud_sha1 or size_of(file) != size_in_drive(row):
         return verdict
     sha1 = file.get("sha1Checksum")
     return SAME if sha1 and sha1 == row.checksum else UNKNOWN
@@ -60,6 +45,7 @@ def read_content(client, file_id, size):
     :return: None when it could not be read to its end, whatever the reason: that says
         nothing about its bytes
     :rtype: Content
+    :raises StoppedError: it is time to end
     """
     sha1, md5, done = hashlib.sha1(), hashlib.md5(), 0
     try:
@@ -67,6 +53,8 @@ def read_content(client, file_id, size):
             sha1.update(block)
             md5.update(block)
             done += len(block)
+    except StoppedError:
+        raise
     except DriveError as err:
         _logger.info("File %s could not be read: %s", file_id, err)
         return None
@@ -80,10 +68,11 @@ def prove(client, row):
     :return: ``PROVEN``, ``DAMAGED`` (complete bytes that are others, twice) or
         ``UNDECIDED``; and what was read, None when it could not be read
     :rtype: tuple[str, Content]
+    :raises StoppedError: it is time to end
     """
     found = None
     for _attempt in range(TRIES):
-        found = read_content(client, row.cloud_file_id, row_size(row) or 0)
+        found = read_content(client, row.cloud_file_id, size_in_drive(row) or 0)
         if found is None:
             return UNDECIDED, None
         if is_content_of(found, row):
@@ -95,9 +84,10 @@ def prove(client, row):
 def is_content_of(content, row):
     """Whether bytes that were read are those of an attachment, as far as it knows them.
 
+    :param Content content: what was read
     :param row: as for :func:`judge`
     """
-    if content.size != row_size(row):
+    if content.size != size_in_drive(row):
         return False
     if row.cloud_sha1:
         return content.sha1 == row.cloud_sha1

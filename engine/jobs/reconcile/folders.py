@@ -1,7 +1,8 @@
 """The folders of an account, as the comparison with Drive needs them."""
-from ..drive.errors import NotFoundError
-from ..engine.folders import Folders
-from ..engine.rules import rule_of
+
+from ....drive.errors import NotFoundError
+from ...folders import Folders
+from ...rules import rule_of
 
 
 class AccountFolders:
@@ -14,7 +15,7 @@ class AccountFolders:
     def __init__(self, auth, client):
         self._env, self._client = auth.env, client
         self._configs = auth.config_ids
-        self._books = {}
+        self._by_config = {}
         rules = self._configs.model_config_ids
         rows = auth.env["cloud_storage.folder"].search(
             [("model_config_id", "in", rules.ids)]
@@ -43,14 +44,17 @@ class AccountFolders:
         return True
 
     def home_of(self, row):
-        """Id of the folder for an attachment, None when no rule covers it any more."""
+        """Id of the folder for an attachment, None when no rule covers it any more.
+
+        :raises DriveError: Drive refused or did not answer
+        """
         for config in self._configs:
             rule = rule_of(config, row._asdict())
             if rule:
-                return self._book(config).folder_for(rule, row.create_date)
+                return self._folders(config).folder_for(rule, row.create_date)
         return None
 
-    def _book(self, config):
-        if config not in self._books:
-            self._books[config] = Folders(self._env, config, self._client)
-        return self._books[config]
+    def _folders(self, config):
+        if config not in self._by_config:
+            self._by_config[config] = Folders(self._env, config, self._client)
+        return self._by_config[config]
