@@ -5,7 +5,9 @@ import functools
 from odoo import SUPERUSER_ID
 from odoo.exceptions import UserError
 
+from ...drive.answers import noise
 from ...drive.compare import COMPARE_FIELDS, OTHER, compare, size_of
+from ...drive.download import CHANGED
 from ...drive.errors import (
     ChecksumError,
     DriveError,
@@ -145,6 +147,24 @@ def siblings(attachment, size, sha1):
 
 
 # -- why not -----------------------------------------------------------------------------
+
+
+def confirmed(client, file_id, size, sha1, err):
+    """What a failed download means, once Drive was asked about the file itself.
+
+    A proxy in between can answer with other bytes, or with none: only what Drive tells
+    of the file says something about it.
+
+    :param DriveError err: why the download failed
+    :rtype: DriveError
+    """
+    if not isinstance(err, LOST):
+        return err
+    try:
+        file = client.get(file_id, fields=COMPARE_FIELDS)
+    except DriveError as refusal:
+        return refusal
+    return ChecksumError(CHANGED) if compare(file, size, sha1) == OTHER else noise()
 
 
 def explained(attachment, err):
