@@ -14,7 +14,7 @@ from ... import runner
 from ...content.rows import size_in_drive
 from ...outbox.deliver import deliver
 from ...transaction import retrying
-from .difference import Sentences
+from .difference import sentences
 from .repair_files import FileRepairs
 from .repair_rows import FIXED, FLAGGED, RowRepairs
 
@@ -32,7 +32,7 @@ class Repairs:
 
     def __init__(self, job):
         self.job, self.env = job, job.env
-        self._sentences = Sentences(job.env).all()
+        self._sentences = sentences(job.env)
         self._rows = RowRepairs(job, self._sentences)
         files = FileRepairs(job)
         #: By kind: a method that gives FIXED, FLAGGED, NOTED or None.
