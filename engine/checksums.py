@@ -11,8 +11,9 @@ from collections import namedtuple
 from psycopg2 import DataError
 
 from ..utils.digests import size_and_digests
-from .attachments import UNMEASURED, note_measured, note_unmeasurable
+from .attachments import note_measured, note_unmeasurable
 from .local_files import open_content
+from .rows import UNMEASURED
 from .rules import active_rules
 from .transaction import retrying
 from .translate import Translator

@@ -6,9 +6,10 @@ from odoo.exceptions import UserError
 
 from ..drive.compare import SAME, compare
 from ..drive.errors import DriveError
-from .attachments import HERE, Copy, drop_bytes
+from .attachments import drop_bytes
 from .local_files import is_whole, measure
 from .reader.preview import keep_thumbnails
+from .rows import HERE, Copy
 from .rules import coverage
 
 _logger = logging.getLogger(__name__)

@@ -66,10 +66,10 @@ def create_run(config, sync_type, limit=0, **params):
 def due_configs(env):
     """The configurations that this turn of the cron is to sync.
 
-    None when the cron runs ahead of its time, only to go on with queued runs.
+    None of them when it runs ahead of its time, only to go on with queued runs.
     """
     configs = env["cloud_storage.config"].sudo()
-    cron = env["cloud_storage.sync.run"]._cron()
+    cron = env.ref("cloud_storage.cron_automatic_sync", False)
     is_cron = "lastcall" in env.context and cron
     if is_cron and cron.nextcall > fields.Datetime.now():
         return configs
@@ -133,7 +133,9 @@ def work(run, deadline):
     """
     recover(run.env)
     with run._alive():
-        if not run._is_queued():
+        run.env.cr.commit()  # somebody may have ended it before the lock was ours
+        run.invalidate_cache(["state"])
+        if run.exists().state != "queued":
             return
         if run._may_send():
             _work_alone(run, deadline)

@@ -112,15 +112,18 @@ def restorable(files, only_ours):
 def folder_files(client, folder_id):
     """Iterate over the files below a folder, page by page.
 
-    Documents of Google have no bytes and are left out.
+    Documents of Google and folders have no bytes and are left out.
     """
-    folders, seen = [folder_id], {folder_id}
+    folders, seen = [folder_id], set()
     while folders:
-        for file in client.list(children_of(folders.pop()), fields=FILE_FIELDS):
-            if file["mimeType"] == FOLDER_TYPE and file["id"] not in seen:
-                seen.add(file["id"])
+        folder = folders.pop()
+        if folder in seen:
+            continue
+        seen.add(folder)
+        for file in client.list(children_of(folder), fields=FILE_FIELDS):
+            if file["mimeType"] == FOLDER_TYPE:
                 folders.append(file["id"])
-            elif file.get("md5Checksum"):
+            if file.get("md5Checksum"):
                 yield file
 
 

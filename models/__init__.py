@@ -4,6 +4,5 @@ from . import odoo
 from . import account
 from . import sync
 from . import config
-from . import cloud_storage_sync_run_work
 from . import attachment
 from . import insight

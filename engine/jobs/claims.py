@@ -8,8 +8,8 @@ import contextlib
 
 from ...drive.source import MULTIPART_LIMIT
 from .. import attachments, candidates
-from ..attachments import HERE, ROW_COLUMNS, SENDABLE, WAITING, Row
 from ..outbox import queue
+from ..rows import HERE, ROW_COLUMNS, SENDABLE, WAITING, Row
 from ..rules import WAITING_DOMAIN
 from ..transaction import CLAIM_LOCK, retrying
 

@@ -7,8 +7,8 @@ from odoo import _
 
 from ...drive.errors import ChecksumError, InvalidRequestError
 from .. import attachments
-from ..attachments import Uploaded
 from ..outbox import queue
+from ..rows import Uploaded
 
 ATTEMPTS = 5  # failed runs after which a file waits for days
 

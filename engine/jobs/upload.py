@@ -7,7 +7,13 @@ process may die anywhere and the next one knows where it stood.
 
 from collections import deque
 
-from ...drive.errors import DriveError, NotFoundError, StoppedError
+from ...drive.errors import (
+    DriveError,
+    FolderFullError,
+    ForbiddenError,
+    NotFoundError,
+    StoppedError,
+)
 from ...drive.pool import Task, UploadPool
 from ...drive.source import MULTIPART_LIMIT
 from ..checksums import measure_for
@@ -25,9 +31,8 @@ from .results import Results
 CLAIM_PER_WORKER = 8  # rows claimed ahead, per upload thread
 SETUP_SECONDS = 10  # that folders and the first files may take after the deadline
 RELEASE_TRIES = 4  # per request: an outage shall end it soon
-FLUSH_SECONDS = (
-    0.5  # how often results are written down and the stop button is looked at
-)
+SAME_REFUSALS = 5  # files in a row that are refused for one reason, before a run ends
+FLUSH_SECONDS = 0.5  # how often results are written down and Stop is looked at
 
 
 class UploadJob(Job):
@@ -39,6 +44,7 @@ class UploadJob(Job):
         self.claims = Claims(self.run, self.params.get("ids"))
         self.results, self.duplicates = Results(self.run), Duplicates(self.run)
         self._sessions = deque()
+        self._refused, self._refusals = None, 0  # the last reason, and how often in a row
 
     # -- the loop ------------------------------------------------------------------------
 
@@ -211,10 +217,25 @@ class UploadJob(Job):
         """Does this outcome end the run, or is the file worth a second try?"""
         err, row = outcome.error, outcome.task.key
         if err is None:
+            self._refused = None
             return
         if isinstance(err, StoppedError):
             return  # the echo of what ended the run
         if err.stops_run:
             self.end(err)
+        elif isinstance(err, FolderFullError) and self.claims.try_again(row):
+            self.folders.fill(outcome.task.body["parents"][0])
         elif isinstance(err, NotFoundError) and self.claims.try_again(row):
             self.folders.forget()  # its folder was deleted in Drive: make another
+        elif self._refuses_all(err):
+            self.end(err)
+
+    def _refuses_all(self, err):
+        """Whether Drive refuses one file after the other for the same reason.
+
+        A reason that nobody knows yet may be about all of them.
+        """
+        same = type(err) is ForbiddenError and err.reason
+        self._refusals = self._refusals + 1 if same and same == self._refused else 1
+        self._refused = same
+        return bool(same) and self._refusals >= SAME_REFUSALS

@@ -2,7 +2,7 @@ import hashlib
 
 from odoo import api, models
 
-from ...engine.attachments import HERE, UNMEASURED, WAITING
+from ...engine.rows import HERE, UNMEASURED, WAITING
 
 #: What the engine looks for; none of them holds a row that has nothing to do with it.
 INDEXES = {

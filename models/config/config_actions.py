@@ -98,8 +98,7 @@ class CloudStorageConfig(models.Model):
     def action_start_sync(self):
         """Sync all that is pending, with a page that shows how it goes.
 
-        :return: the action that opens the run; its page works on it from then on, as
-            does the background, whoever is first
+        :return: the action that opens the run; the background works on it
         :rtype: dict
         """
         self.ensure_one()

@@ -59,9 +59,18 @@ class CloudStorageSyncService(models.AbstractModel):
         """
         self._check_manager()
         self = self.sudo()  # folders and the like are nobody's
+        return self._work_in_turn(runner.due_configs(self.env))
+
+    @api.model
+    def _work_on_queue(self):
+        """Go on with the runs that wait, and with what Drive has to learn yet."""
+        return self._work_in_turn(self.env["cloud_storage.config"].sudo())
+
+    @api.model
+    def _work_in_turn(self, configs):
+        """One slice of the background: what waits, then new runs of ``configs``."""
         deadline = runner.slice_deadline()
         deliver(self.env, deadline)
-        configs = runner.due_configs(self.env)
         runs = runner.waiting_runs(self.env)
         runs |= runner.create_automatic_runs(configs - runs.config_id)
         runs._offer()
@@ -203,9 +212,13 @@ class CloudStorageSyncService(models.AbstractModel):
     def _get_google_drive_service(self, auth):
         """The Drive v3 service of google-api-python-client for an account.
 
-        For the thread that calls; see :mod:`..drive.client` for many threads.
+        For the thread that calls; see :mod:`..drive.client` for many threads. Where the
+        account must not be changed (a copy of its database) it can only read.
+
+        :raises UserError: the account can not be used
         """
-        return auth._drive_client().bound_service()
+        may_write = auth.is_active and not auth._is_copy()
+        return auth._drive_client(write=may_write).bound_service()
 
     @api.model
     def _execute_with_backoff(self, func, auth=None):

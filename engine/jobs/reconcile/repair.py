@@ -4,12 +4,7 @@ import logging
 
 from odoo.exceptions import UserError
 
-from ....drive.errors import (
-    DriveError,
-    ForbiddenError,
-    InvalidRequestError,
-    NotFoundError,
-)
+from ....drive.errors import DriveError
 from ... import runner
 from ...content.rows import size_in_drive
 from ...outbox.deliver import deliver
@@ -19,9 +14,6 @@ from .repair_files import FileRepairs
 from .repair_rows import FIXED, FLAGGED, RowRepairs
 
 _logger = logging.getLogger(__name__)
-
-#: They are about one file; any other refusal ends the run.
-REFUSALS = (ForbiddenError, NotFoundError, InvalidRequestError)
 
 
 class Repairs:
@@ -61,12 +53,12 @@ class Repairs:
         kind, file, _rows = difference
         try:
             self._note(difference, self._by_kind[kind](difference))
-        except REFUSALS as err:
+        except DriveError as err:
+            if err.retryable or err.stops_run:
+                raise  # it is about more than a file or a folder
             _logger.info("%s: %s not mended: %s", kind, file, err)
             self.job.counts["errors"] += 1
             self._log(difference, "error", str(err))
-        except DriveError:
-            raise
         except Exception:  # pylint: disable=broad-except
             # whatever a file of Drive or a row has in it
             _logger.exception("%s: %s not mended", kind, file)

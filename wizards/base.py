@@ -22,7 +22,7 @@ class CloudStorageWizard(models.AbstractModel):
     consequence = fields.Text(compute="_compute_consequence")
 
     def _compute_consequence(self):
-        """What happens to the files in Drive, in words and numbers."""
+        """What happens to the files in Drive, with numbers."""
         self.update({"is_destructive": False, "consequence": False})
 
     @api.depends("total_size")

@@ -63,18 +63,15 @@ class CloudStorageWizardRestore(models.TransientModel):
     def _consequence(self):
         if not self.file_count:
             return _("There is nothing to restore.")
-        words = _("Restored files are kept local: no sync moves them again.")
+        here = _("Restored files are kept local: no sync moves them again.")
         if not self.trash_afterwards:
-            return words + " " + _("Their copies in Drive stay where they are.")
-        return (
-            words
-            + " "
-            + _(
-                "Once each of them is here and verified, its copy in Drive goes to the"
-                " trash: %s. Drive empties the trash after 30 days.",
-                self._files_text(self.file_count, self._size_in_drive()),
-            )
+            return here + " " + _("Their copies in Drive stay where they are.")
+        there = _(
+            "Once each of them is here and verified, its copy in Drive goes to the"
+            " trash: %s. Drive empties the trash after 30 days.",
+            self._files_text(self.file_count, self._size_in_drive()),
         )
+        return here + " " + there
 
     def _size_in_drive(self):
         """Bytes of the files, those that are on this server as well included."""
@@ -155,8 +152,8 @@ class CloudStorageWizardRestore(models.TransientModel):
     def _need(self, *names):
         missing = [self._fields[name] for name in names if not self[name]]
         if missing:
-            words = [field._description_string(self.env) for field in missing]
-            raise UserError(_("Please fill in: %s", ", ".join(words)))
+            labels = [field._description_string(self.env) for field in missing]
+            raise UserError(_("Please fill in: %s", ", ".join(labels)))
 
 
 class CloudStorageConfig(models.Model):

@@ -7,7 +7,7 @@ from ..engine.messages import Messages
 class CloudStorageConfirmation(models.TransientModel):
     """Says, with numbers, what a button is about to do, and does it when asked to.
 
-    Each kind has its words in ``_words_<kind>`` and its act in ``_do_<kind>``.
+    Each kind says so in ``_explain_<kind>`` and acts in ``_do_<kind>``.
     """
 
     _name = "cloud_storage.confirmation"
@@ -32,7 +32,7 @@ class CloudStorageConfirmation(models.TransientModel):
     @api.depends("kind", "auth_id", "attachment_ids")
     def _compute_consequence(self):
         for question in self:
-            question.consequence = getattr(question, "_words_" + question.kind)()
+            question.consequence = getattr(question, "_explain_" + question.kind)()
 
     @api.model
     def _ask(self, kind, **vals):
@@ -55,14 +55,14 @@ class CloudStorageConfirmation(models.TransientModel):
 
     # -- an account --------------------------------------------------------------------
 
-    def _words_revoke(self):
+    def _explain_revoke(self):
         _all, only_there = count_files(self.auth_id)
         return Messages(self.env).unreadable(*only_there)
 
     def _do_revoke(self):
         return self.auth_id.action_revoke()
 
-    def _words_database(self):
+    def _explain_database(self):
         known, _only_there = count_files(self.auth_id)
         return _(
             "This database may then change and trash the files of this account in"
@@ -77,7 +77,7 @@ class CloudStorageConfirmation(models.TransientModel):
 
     # -- attachments -------------------------------------------------------------------
 
-    def _words_sync(self):
+    def _explain_sync(self):
         """What goes, as far as the user may see the files."""
         config = self.env["cloud_storage.config"].sudo().get_active_config()
         going = self.attachment_ids._going_to_cloud()

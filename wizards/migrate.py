@@ -36,7 +36,7 @@ class CloudStorageWizardMigrate(models.TransientModel):
             wizard.consequence = wizard.state == "preview" and wizard._consequence()
 
     def _consequence(self):
-        words = {
+        sentence = {
             "keep": _("The old files stay in %(account)s: %(files)s."),
             "trash": _(
                 "Once each of them was copied and verified, the old file in %(account)s"
@@ -52,12 +52,12 @@ class CloudStorageWizardMigrate(models.TransientModel):
         }
         configs = self.source_auth_id.config_ids
         if self.switch_configs and configs:
-            words += " " + _(
+            sentence += " " + _(
                 "From now on %(configs)s sync to %(account)s.",
                 configs=", ".join(configs.mapped("name")),
                 account=self.target_auth_id.name,
             )
-        return words
+        return sentence
 
     def action_preview(self):
         """Show how many files would move, how large they are, and some names.
