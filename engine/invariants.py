@@ -5,10 +5,10 @@ from collections import namedtuple
 from functools import partial
 
 from .account.client import live_accounts
-from .rows import ANY_LINK as PROXY
 from .attachments import repair
-from .rows import HERE, LINK, SETTLED
 from .content import audit
+from .rows import ANY_LINK as PROXY
+from .rows import HERE, LINK, SETTLED
 from .transaction import retrying
 
 _logger = logging.getLogger(__name__)

@@ -655,6 +655,28 @@ class TestMarksRobust(MarksCase):
         with self.other_transaction() as env:
             return deliver(env)
 
+    def test_no_snapshot_while_drive_is_asked(self):
+        """An open snapshot keeps PostgreSQL from cleaning up, in every table."""
+        for change in ("mark", "trash"):
+            with self.subTest(change=change):
+                attachment = self.moved()
+                if change == "trash":
+                    attachment.unlink()
+                self.emulator.clear_requests()
+                self.emulator.fault("files.get", delay_ms=1500)
+                self.cr.commit()
+                with self.in_thread(self.process_elsewhere):
+                    self.wait_for(lambda: self.emulator.count("files.get"))
+                    self.cr.execute(
+                        "SELECT count(*) FROM pg_stat_activity"
+                        " WHERE datname = current_database()"
+                        " AND backend_type = 'client backend'"
+                        " AND pid != pg_backend_pid() AND backend_xmin IS NOT NULL"
+                    )
+                    self.assertEqual(self.cr.fetchone(), (0,))
+                    self.cr.rollback()
+                self.assertFalse(self.queue())
+
     def test_no_lock_while_drive_is_asked(self):
         """Deleting an account or a row meanwhile waits for nothing."""
         self.moved()

@@ -52,8 +52,8 @@ class ReconcileCase(CloudCase):
         self.assertEqual(service.check_invariants(), [])
 
 
-class TestReconcileDrift(ReconcileCase):
-    """Each way in which Drive can drift away."""
+class TestDifferences(ReconcileCase):
+    """Each way in which Drive can come to differ from Odoo."""
 
     def test_nothing_to_do(self):
         self.synced(3)

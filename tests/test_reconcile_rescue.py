@@ -1,10 +1,12 @@
 """The comparison with Drive believes nothing, saves first and goes on by itself."""
 import hashlib
 import os
+import time
 
 from odoo.tools import mute_logger
 
 from ..engine.local_files import is_here
+from ..engine.transaction import retrying
 from .mailbox import Mailbox
 from .test_reconcile import ReconcileCase
 
@@ -135,6 +137,33 @@ class TestRescueFirst(RescueCase):
         self.background()
         self.assertEqual(set(files.mapped("type")), {"url"})
         self.assertEqual(self.run_of().state, "done")
+
+
+class TestStop(RescueCase):
+    """Stop is heard wherever a comparison waits for Google."""
+
+    def stopped_at(self, route):
+        """Seconds from Stop to the end, while Drive asks to wait on a route."""
+        self.emulator.clear_requests()
+        self.emulator.fault(route, times=-1, status=429, retry_after=30)
+        with self.in_thread(self.reconcile_elsewhere, 200):
+            self.wait_for(lambda: self.emulator.count(route))
+            started = time.monotonic()
+            retrying(self.env, self.run_of().action_stop)
+        self.emulator.clear_faults()
+        self.fresh()
+        return time.monotonic() - started
+
+    def test_in_lists_questions_repairs_and_downloads(self):
+        for route in ("files.list", "files.get", "files.update", "files.media"):
+            with self.subTest(route=route):
+                renamed, hidden, flagged = self.synced(3, keep=False)
+                self.emulator.edit_file(renamed.cloud_file_id, name="another.txt")
+                self.emulator.edit_file(hidden.cloud_file_id, appProperties={})
+                self.set_row(flagged, "cloud_sync_status = 'error'")
+                self.assertLess(self.stopped_at(route), 5)
+                self.assertEqual(self.run_of().state, "stopped")
+                self.assertEqual(renamed.cloud_sync_status, "synced")
 
 
 class TestProof(RescueCase):

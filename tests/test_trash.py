@@ -134,6 +134,26 @@ class TestTrash(ContentCase):
         self.assertEqual(self.process(), 0)
         self.assertFalse(self.queue())
 
+    def test_refusals_that_may_pass_wait(self):
+        """What is refused of the project or the account says nothing about the file."""
+        self.in_drive().unlink()
+        for reason in ("accessNotConfigured", "appNotAuthorizedToFile", "domainPolicy"):
+            with self.subTest(reason=reason):
+                self.emulator.fault("files.update", status=403, reason=reason)
+                self.assertEqual(self.process(), 0)
+                self.assertEqual(len(self.queue()), 1)
+                self.queue().write({"next_attempt": False})
+        self.assertEqual(self.process(), 1)
+        self.assertFalse(self.drive_files())
+
+    def test_refusal_of_this_very_file(self):
+        """It will never be this account's to trash."""
+        self.in_drive().unlink()
+        reason = "insufficientFilePermissions"
+        self.emulator.fault("files.update", status=403, reason=reason)
+        self.assertEqual(self.process(), 0)
+        self.assertFalse(self.queue())
+
     def test_lost_answer(self):
         self.in_drive().unlink()
         self.emulator.fault("files.update", lose_answer=True)

@@ -3,9 +3,9 @@
 import time
 from collections import namedtuple
 
-from ..rows import HERE, LINK
 from ..local_files import is_whole
 from ..metadata import attachment_id, properties_of
+from ..rows import HERE, LINK
 from .questions import client_for_a_question, is_gone
 from .rows import each, sha1s_of
 

@@ -21,7 +21,7 @@ from ...drive.errors import (
 )
 from ..content.lost import lacking_ids
 from ..metadata import is_neighbours, outdated
-from ..transaction import CONCURRENCY_ERRORS, QUEUE_LOCK, Deadline
+from ..transaction import CONCURRENCY_ERRORS, QUEUE_LOCK, Deadline, session_lock
 from . import queue
 
 _logger = logging.getLogger(__name__)
@@ -57,8 +57,8 @@ def _alone(env):
     """Whether nobody else tells Drive what is in the queue, until the block ends."""
     env.cr.commit()  # waits for nobody with a lock or an old snapshot
     with contextlib.closing(env.registry.cursor()) as cr:
-        cr.execute("SELECT pg_try_advisory_xact_lock(%s, 0)", (QUEUE_LOCK,))
-        yield cr.fetchone()[0]
+        with session_lock(cr, QUEUE_LOCK) as is_mine:
+            yield is_mine
 
 
 class Outbox:

@@ -1,6 +1,6 @@
 """The public face of the sync: what buttons, crons and shells call."""
 
-from odoo import SUPERUSER_ID, _, api, fields, models
+from odoo import SUPERUSER_ID, _, api, models
 from odoo.exceptions import UserError
 
 from ...engine import candidates, checksums, invariants, runner
@@ -60,7 +60,7 @@ class CloudStorageSyncService(models.AbstractModel):
         """
         self._check_manager()
         self = self.sudo()  # folders and the like are nobody's
-        return self._work_in_turn(self._due_configs())
+        return self._work_in_turn(runner.due_configs(self.env))
 
     @api.model
     def _work_on_queue(self):
@@ -73,7 +73,7 @@ class CloudStorageSyncService(models.AbstractModel):
         deadline = runner.slice_deadline()
         deliver(self.env, deadline)
         runs = runner.waiting_runs(self.env)
-        runs |= self._create_automatic_runs(configs - runs.config_id)
+        runs |= runner.create_automatic_runs(configs - runs.config_id)
         runs._offer()
         runner.work_through(runs, deadline)
         remaining = sum(candidates.count_waiting(config) for config in configs)
@@ -83,38 +83,6 @@ class CloudStorageSyncService(models.AbstractModel):
         if deadline.over:
             runs._wake_cron()  # for what Drive has to learn yet
         return runs._summary(remaining=remaining)
-
-    @api.model
-    def _due_configs(self):
-        """The configurations that this turn of the cron is to sync."""
-        configs = self.env["cloud_storage.config"].sudo()
-        if not self._is_due():
-            return configs
-        return configs.search(
-            [
-                ("is_active", "=", True),
-                ("auto_sync", "=", True),
-                ("started_on", "!=", False),
-            ]
-        )
-
-    @api.model
-    def _is_due(self):
-        """False when the cron runs ahead of its time, only to go on with queued runs."""
-        cron = self.env.ref("cloud_storage.cron_automatic_sync", False)
-        if "lastcall" not in self.env.context or not cron:
-            return True
-        return cron.nextcall <= fields.Datetime.now()
-
-    @api.model
-    def _create_automatic_runs(self, configs):
-        runs, now = self.env["cloud_storage.sync.run"].sudo(), fields.Datetime.now()
-        for config in configs:
-            auth = config.auth_id
-            paused = config.paused_until and config.paused_until > now
-            if auth.is_active and auth.state != "draft" and not paused:
-                runs |= runner.create_run(config, "automatic")
-        return runs
 
     @api.model
     def _config(self, config_id):

@@ -4,24 +4,16 @@ import logging
 
 from odoo.exceptions import UserError
 
-from ....drive.errors import (
-    DriveError,
-    ForbiddenError,
-    InvalidRequestError,
-    NotFoundError,
-)
+from ....drive.errors import DriveError
 from ... import runner
 from ...content.rows import size_in_drive
 from ...outbox.deliver import deliver
 from ...transaction import retrying
-from .difference import Sentences
+from .difference import sentences
 from .repair_files import FileRepairs
 from .repair_rows import FIXED, FLAGGED, RowRepairs
 
 _logger = logging.getLogger(__name__)
-
-#: They are about one file; any other refusal ends the run.
-REFUSALS = (ForbiddenError, NotFoundError, InvalidRequestError)
 
 
 class Repairs:
@@ -32,7 +24,7 @@ class Repairs:
 
     def __init__(self, job):
         self.job, self.env = job, job.env
-        self._sentences = Sentences(job.env).all()
+        self._sentences = sentences(job.env)
         self._rows = RowRepairs(job, self._sentences)
         files = FileRepairs(job)
         #: By kind: a method that gives FIXED, FLAGGED, NOTED or None.
@@ -61,12 +53,12 @@ class Repairs:
         kind, file, _rows = difference
         try:
             self._note(difference, self._by_kind[kind](difference))
-        except REFUSALS as err:
+        except DriveError as err:
+            if err.retryable or err.stops_run:
+                raise  # it is about more than a file or a folder
             _logger.info("%s: %s not mended: %s", kind, file, err)
             self.job.counts["errors"] += 1
             self._log(difference, "error", str(err))
-        except DriveError:
-            raise
         except Exception:  # pylint: disable=broad-except
             # whatever a file of Drive or a row has in it
             _logger.exception("%s: %s not mended", kind, file)

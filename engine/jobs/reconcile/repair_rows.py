@@ -22,7 +22,7 @@ class RowRepairs:
     """One method for each kind of difference.
 
     :param job: the :class:`~.job.ReconcileJob`
-    :param dict sentences: see :class:`~.difference.Sentences`
+    :param dict sentences: see :func:`~.difference.sentences`
     """
 
     def __init__(self, job, sentences):
