@@ -57,6 +57,7 @@ RECORDS = {
 #: Dialogs: the button that opens them, on the newest record of a model.
 DIALOGS = {
     "revoke": ("cloud_storage.auth", "action_ask_revoke", ""),
+    "sync": ("cloud_storage.config", "action_ask_sync", ""),
     "restore": (
         "cloud_storage.config",
         "action_restore_local_from_folder",
@@ -196,6 +197,7 @@ def main():
             photographer.action("setup-account", "cloud_storage_setup_action")
             config = prepare(demo)
             photographer.savings()
+            photographer.dialog("first-sync", *DIALOGS["sync"])
             sync(demo, config)
             photographer.all()
             photographer.speak(LANGUAGE)

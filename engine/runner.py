@@ -103,7 +103,9 @@ def work(run, deadline):
     """
     recover(run.env)
     with run._alive():
-        if not run._is_queued():
+        run.env.cr.commit()  # somebody may have ended it before the lock was ours
+        run.invalidate_cache(["state"])
+        if run.exists().state != "queued":
             return
         if run._may_send():
             _work_alone(run, deadline)

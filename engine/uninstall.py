@@ -53,11 +53,11 @@ def alone(cr):
     """
     with cr.savepoint(flush=False):
         if not transaction.lock_installation(cr, PAUSE_SECONDS):
-            raise UserError(_busy_words(cr))
+            raise UserError(_busy_message(cr))
         yield
 
 
-def _busy_words(cr):
+def _busy_message(cr):
     env = api.Environment(cr, SUPERUSER_ID, {})
     with fresh_environment(env) as fresh:
         runs = fresh["cloud_storage.sync.run"]._alive_runs()
@@ -159,7 +159,7 @@ def _in_new_transaction(cr, func):
 
 
 def pause_runs(env):
-    """Have runs pause and their cron come to its end, as long as that takes.
+    """Have runs pause and their crons come to their end, as long as that takes.
 
     Odoo's button refuses while a cron is at work, and keeps crons locked that runs want to
     wake: so this comes before it. Others may begin again right afterwards.
@@ -168,16 +168,17 @@ def pause_runs(env):
     """
     until = time.monotonic() + PAUSE_SECONDS
     with env.registry.cursor() as cr, alone(cr):
-        while not _is_cron_idle(env) and time.monotonic() < until:
+        while not _are_crons_idle(env) and time.monotonic() < until:
             time.sleep(0.2)
-    env.cr.commit()  # Odoo needs to see what the cron wrote at its end
+    env.cr.commit()  # Odoo needs to see what the crons wrote at their end
 
 
-def _is_cron_idle(env):
-    cron = env.ref("cloud_storage.cron_automatic_sync", False)
+def _are_crons_idle(env):
+    names = ("automatic_sync", "queued_runs")
+    crons = [env.ref("cloud_storage.cron_" + name, False) for name in names]
+    ids = [cron.id for cron in crons if cron]
     with env.registry.cursor() as cr:
         cr.execute(
-            "SELECT id FROM ir_cron WHERE id = %s FOR UPDATE SKIP LOCKED",
-            (cron and cron.id,),
+            "SELECT id FROM ir_cron WHERE id = ANY(%s) FOR UPDATE SKIP LOCKED", (ids,)
         )
-        return not cron or bool(cr.fetchone())
+        return cr.rowcount == len(ids)

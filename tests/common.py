@@ -182,6 +182,38 @@ class CloudCase(BaseCase):
         with environments():
             return func(*args, **kwargs)
 
+    @property
+    def queue_cron(self):
+        """The cron that goes on with queued runs."""
+        return self.env.ref("cloud_storage.cron_queued_runs")
+
+    def let_crons_sleep(self):
+        """No cron is due, and nobody has woken one."""
+        self._clear_cron_triggers()
+        tomorrow = odoo.fields.Datetime.add(odoo.fields.Datetime.now(), days=1)
+        self.env["ir.cron"].search([]).write({"nextcall": tomorrow})
+        self.addCleanup(self._clear_cron_triggers)
+        self.cr.commit()
+
+    def _clear_cron_triggers(self):
+        if "ir.cron.trigger" in self.env:  # Odoo 15
+            self.env["ir.cron.trigger"].search([]).unlink()
+            self.cr.commit()
+
+    def is_cron_woken(self):
+        """Whether somebody woke the cron of the queue; see :meth:`let_crons_sleep`."""
+        self.fresh()
+        if "ir.cron.trigger" in self.env:
+            domain = [("cron_id", "=", self.queue_cron.id)]
+            return bool(self.env["ir.cron.trigger"].search(domain))
+        return self.queue_cron.nextcall <= odoo.fields.Datetime.now()
+
+    def run_crons(self):
+        """Have Odoo run every cron that is due, as its own thread does."""
+        with self.in_thread(self.registry["ir.cron"]._process_jobs, self.cr.dbname):
+            pass
+        self.fresh()
+
     def release_due(self, deadline=None):
         """Free what was kept long enough; return the bytes."""
         return release.release_due(

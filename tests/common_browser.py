@@ -5,7 +5,9 @@ back needs several.
 """
 
 import json
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from odoo.tests.common import HOST, HttpCase
 from odoo.tools import config
@@ -62,6 +64,25 @@ class BrowserCase(CloudCase, CommittingHttpCase):
         # Odoo 14 leaves localhost there, which has other cookies
         self.env["ir.config_parameter"].set_param("web.base.url", self.base_url())
         self.cr.commit()
+        self._start_background()
+
+    def _start_background(self):
+        """Go on with queued runs while the browser looks, as a cron thread does."""
+        ended = threading.Event()
+        pool = ThreadPoolExecutor(1)
+        future = pool.submit(self._in_environments, self._work_until, ended)
+        # the last to be added is the first: before anything is cleaned up
+        self.addCleanup(future.result)
+        self.addCleanup(pool.shutdown)
+        self.addCleanup(ended.set)
+
+    def _work_until(self, ended):
+        while not ended.wait(0.2):
+            with self.other_transaction() as env:
+                queued = [("state", "=", "queued")]
+                if env["cloud_storage.sync.run"].search_count(queued):
+                    env["cloud_storage.sync.service"]._work_on_queue()
+                env.cr.commit()
 
     def open(self, path, login):
         """Open a page as somebody; a login is also the password."""

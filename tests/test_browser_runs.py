@@ -1,7 +1,6 @@
 """Runs in the web client, in a headless Chromium: how they are watched and stopped.
 
-Each test drives it step by step (``HttpCase.browser_js`` could run one script). No cron
-runs meanwhile: a run moves because somebody looks at it.
+Each test drives it step by step (``HttpCase.browser_js`` could run one script).
 """
 
 from ..engine import runner
@@ -68,7 +67,9 @@ class TestSyncRun(RunBrowserCase):
         self.config.delete_local_after_sync = True
         self.make_attachments(2, content=b"x" * 2048)
         run = runner.create_run(self.config, "manual")
-        self.open_record(run, self.manager)
+        with run._alive():  # so that nobody works on it yet
+            self.open_record(run, self.manager)
+            self.see(WORDS, "waiting for the background job")
         self.see(".o_notification", "2 of 2 files, ")
         self.see(".o_notification", "freed")
         self.see(WORDS, "freed")

@@ -263,63 +263,66 @@ class TestProgress(RunCase):
         self.assertEqual(action["res_model"], "cloud_storage.sync.run")
         return self.env["cloud_storage.sync.run"].browse(action["res_id"])
 
-    def test_page_works_on_its_run(self):
+    def test_background_works_on_what_a_button_started(self):
         files = self.make_attachments(3)
+        self.let_crons_sleep()
         run = self.start_sync()
-        self.assertTrue(run.is_waiting)
         self.assertEqual((run.state, run.file_limit), ("queued", 0))
-        self.assertFalse(run.action_work())
+        self.assertTrue(self.is_cron_woken())
+        self.run_crons()
         self.assertEqual((run.state, run.total_success), ("done", 3))
         self.assertEqual(set(files.mapped("cloud_sync_status")), {"synced"})
+        self.assertFalse(self.is_cron_woken())
 
-    def test_page_works_in_slices(self):
+    def test_background_wakes_itself_for_the_rest(self):
         self.make_attachments(30)
         self.config.max_parallel_uploads = 1
         self.slow_down(60)
+        self.let_crons_sleep()
         run = self.start_sync()
-        module = "odoo.addons.cloud_storage.models.cloud_storage_sync_run_work"
-        with patch(module + ".BUTTON_SECONDS", 0.5):
-            self.assertTrue(run.action_work())
-            self.assertEqual(run.state, "queued")
-            run.action_stop()
-        self.assertEqual(run.state, "stopped")
-        self.assertFalse(run.action_work())
-        self.assertLess(len(self.drive_files()), 30)
+        with patch.object(runner, "slice_seconds", return_value=0.5) as slices:
+            while self.is_cron_woken():
+                self.run_crons()
+        self.assertEqual((run.state, run.total_processed), ("done", 30))
+        self.assertGreater(slices.call_count, 1)
 
-    def test_page_leaves_alone_what_others_work_on(self):
-        self.make_attachments(2)
-        run = self.start_sync()
+    def test_waking_waits_for_nobody(self):
+        run = runner.create_run(self.config, "manual")
+        self.let_crons_sleep()
         with contextlib.closing(self.registry.cursor()) as cr:
-            cr.execute("SELECT pg_advisory_lock(%s, %s)", (LIVE_LOCK, run.id))
-            self.assertTrue(run.action_work())
-            cr.execute("SELECT pg_advisory_unlock(%s, %s)", (LIVE_LOCK, run.id))
-        self.assertFalse(self.drive_files())
-        self.service.automatic_sync()
-        self.fresh()
-        self.assertEqual(run.state, "done")
-        end = run.end_time
-        self.assertFalse(run.action_work())
-        self.assertEqual((run.state, run.end_time), ("done", end))
+            cr.execute(  # as Odoo does while a cron runs
+                "SELECT id FROM ir_cron WHERE id = %s FOR NO KEY UPDATE",
+                (self.queue_cron.id,),
+            )
+            self.cr.execute("SET LOCAL statement_timeout = 2000")
+            run._go_on()
+            self.cr.commit()
+        run._go_on()
+        self.assertTrue(self.is_cron_woken())
 
-    def test_page_stops_calling_when_nothing_moves(self):
+    def test_cron_of_the_queue_begins_no_run(self):
+        self.make_attachments(1)
+        self.service._work_on_queue()
+        self.assertFalse(self.runs())
+
+    def test_only_managers_start(self):
+        user = self.make_user("user", "cloud_storage.group_cloud_storage_user")
+        with self.assertRaises(AccessError):
+            self.config.with_user(user).action_start_sync()
+
+    def test_run_that_can_not_begin_says_why(self):
         run = self.start_sync()
         self.auth.is_active = False
         self.make_attachments(1)
-        self.assertFalse(run.action_work())
+        self.service._work_on_queue()
+        self.fresh()
         self.assertEqual(run.state, "failed")
         self.assertTrue(run.message)
 
-    def test_only_managers_work(self):
-        user = self.make_user("user", "cloud_storage.group_cloud_storage_user")
-        run = self.start_sync().with_user(user)
-        self.assertFalse(run.is_waiting)
-        for call in (run.action_work, self.config.with_user(user).action_start_sync):
-            with self.assertRaises(AccessError):
-                call()
-
     def test_run_without_files_says_so(self):
         run = self.start_sync()
-        run.action_work()
+        self.service._work_on_queue()
+        self.fresh()
         self.assertEqual(run.state, "done")
         self.assertEqual(run.progress_text, "there was nothing to do")
 
@@ -366,18 +369,13 @@ class TestProgress(RunCase):
         self.assertEqual(self.service.automatic_sync()["synced"], 0)
 
     def test_cron_is_woken(self):
-        cron = self.env.ref("cloud_storage.cron_automatic_sync")
-        if not hasattr(cron, "_trigger"):
-            self.skipTest("this Odoo has no triggers for crons")
         self.make_attachments(10)
         self.config.max_parallel_uploads = 1
         self.slow_down(60)
+        self.let_crons_sleep()
         with patch.object(runner, "slice_seconds", lambda: 0.2):
             self.service.automatic_sync()
-        self.fresh()
-        triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
-        self.assertTrue(triggers)
-        triggers.unlink()
+        self.assertTrue(self.is_cron_woken())
 
     def test_two_workers_share_the_work(self):
         files = self.make_attachments(60)

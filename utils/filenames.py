@@ -1,7 +1,6 @@
 """File names: what Drive accepts, what an extension is, which folder a model gets."""
 
 import re
-import unicodedata
 
 # Drive documents no limit. Its desktop client can not write more to a local disk.
 MAX_NAME_LENGTH = 255  # characters
@@ -13,7 +12,8 @@ DOUBLE_EXTENSIONS = frozenset(
     for compression in ("gz", "bz2", "xz", "zst", "lz", "lzma", "br", "z")
 )
 
-_LINE_BREAKS = {"\u2028", "\u2029"}
+_BREAKS = re.compile("[\t\r\n\v\f\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 # Marks that reorder text: "exe.fdp" can be made to look like "pdf.exe". The plain
 # left-to-right and right-to-left marks stay, Arabic and Hebrew names need them.
 _BIDI_OVERRIDES = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -34,8 +34,7 @@ def drive_file_name(name):
 
 def printable(text):
     """Return ``text`` in one line that can be encoded in UTF-8, ends stripped."""
-    kept = (" " if _breaks_line(char) else char for char in text)
-    line = "".join(char for char in kept if unicodedata.category(char) != "Cc")
+    line = _CONTROLS.sub("", _BREAKS.sub(" ", text))
     return line.encode("utf-8", "replace").decode("utf-8").strip()
 
 
@@ -67,27 +66,21 @@ def extension(name):
     >>> extension("Backup.TAR.GZ"), extension("a.pdf"), extension(".profile")
     ('tar.gz', 'pdf', '')
     """
-    candidates = _extensions(name)
-    return candidates[0] if candidates else ""
+    base = re.split(r"[/\\]", (name or "").strip())[-1].lstrip(".").lower()
+    parts = base.split(".")
+    if len(parts) < 2 or not _is_extension(parts[-1]):
+        return ""
+    double = ".".join(parts[-2:])
+    return double if len(parts) > 2 and double in DOUBLE_EXTENSIONS else parts[-1]
+
+
+def _is_extension(text):
+    return 0 < len(text) <= MAX_EXTENSION_LENGTH and not re.search(r"\s", text)
 
 
 def normalize_extension(text):
     """Return an extension as typed by a person (`` .PDF``) in stored form (``pdf``)."""
     return (text or "").strip().lstrip("*").lstrip(".").strip().lower()
-
-
-def matching_extension(name, whitelist):
-    """Return the entry of ``whitelist`` that covers ``name``.
-
-    A double extension is looked for first, then its last part: ``x.tar.gz`` is covered
-    by ``tar.gz``, else by ``gz``.
-
-    :param str name: a file name
-    :param whitelist: iterable of extensions, in any case, with or without a dot
-    :return: the extension in stored form, or None when none covers the name
-    """
-    allowed = {normalize_extension(entry) for entry in whitelist}
-    return next((found for found in _extensions(name) if found in allowed), None)
 
 
 def model_folder_name(model_name, field_name=""):
@@ -97,23 +90,3 @@ def model_folder_name(model_name, field_name=""):
     """
     parts = [part for part in (model_name, field_name) if part]
     return drive_file_name("_".join(parts).replace(".", "_"))
-
-
-def _breaks_line(char):
-    return char in "\t\r\n\v\f" or char in _LINE_BREAKS
-
-
-def _extensions(name):
-    """Return the possible extensions of ``name``, the longest first."""
-    base = re.split(r"[/\\]", (name or "").strip())[-1].lstrip(".").lower()
-    parts = base.split(".")
-    if len(parts) < 2 or not _is_extension(parts[-1]):
-        return []
-    double = ".".join(parts[-2:])
-    if len(parts) > 2 and double in DOUBLE_EXTENSIONS:
-        return [double, parts[-1]]
-    return [parts[-1]]
-
-
-def _is_extension(text):
-    return 0 < len(text) <= MAX_EXTENSION_LENGTH and not re.search(r"\s", text)

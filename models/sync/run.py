@@ -103,7 +103,7 @@ class CloudStorageSyncRun(models.Model):
         return True
 
     def action_resume(self):
-        """Let a run that was stopped or failed go on: its page or the background does."""
+        """Let runs that were stopped or failed go on in the background."""
         self._check_manager()
         runs = self.sudo().filtered("is_resumable")
         # what was done is not looked for again, what failed gets another try
@@ -168,12 +168,6 @@ class CloudStorageSyncRun(models.Model):
     def _alive_runs(self):
         """The runs that processes work on, in a snapshot of this transaction."""
         return self.browse(transaction.locked_keys(self.env.cr, LIVE_LOCK)).exists()
-
-    def _is_queued(self):
-        """Whether it still waits, in a snapshot of now."""
-        self.env.cr.commit()
-        self.invalidate_cache(["state"])
-        return self.exists().state == "queued"
 
     def _may_send(self):
         """Whether somebody agreed that the files of this upload run leave.

@@ -35,10 +35,10 @@ class CloudStorageSyncRun(models.Model):
         for run in self:
             run.is_unfinished = run.state in UNFINISHED
             run.duration_s = run._duration()
-            run.duration_words = run._duration_words(run.duration_s)
+            run.duration_words = run._describe_duration(run.duration_s)
             run.speed = run.duration_s and run.bytes_uploaded / run.duration_s
             run.seconds_left = run._estimate_seconds_left()
-            run.progress_text = run._progress_words()
+            run.progress_text = run._describe_progress()
 
     def _estimate_seconds_left(self):
         """What the rest takes when it goes on like this; 0 when that is unknown."""
@@ -47,38 +47,38 @@ class CloudStorageSyncRun(models.Model):
             return 0.0
         return left * self.duration_s / self.total_processed
 
-    def _progress_words(self):
-        words = [
-            _(
-                "%(done)s of %(total)s files",
-                done=self.total_processed,
-                total=max(self.total_files, self.total_processed),
-            )
-        ]
-        if self.total_errors:
-            words.append(_("%s errors", self.total_errors))
-        if self.stop_requested and self.is_unfinished:
-            words.append(_("stopping"))
-        elif self.state == "queued":
-            words.append(_("waiting for the background job"))
-        elif self.state == "running":
-            words += self._speed_words()
-        elif self.state == "done" and not self.total_processed:
-            words = [_("there was nothing to do")]
+    def _describe_progress(self):
+        parts = self._describe_counts() + self._describe_activity()
         if self.bytes_freed and not self.is_unfinished:
-            words.append(_("%s freed", human_size(self.bytes_freed)))
-        return ", ".join(words)
+            parts.append(_("%s freed", human_size(self.bytes_freed)))
+        return ", ".join(parts)
 
-    def _speed_words(self):
-        words = []
+    def _describe_counts(self):
+        if self.state == "done" and not self.total_processed:
+            return [_("there was nothing to do")]
+        total = max(self.total_files, self.total_processed)
+        parts = [_("%(done)s of %(total)s files", done=self.total_processed, total=total)]
+        if self.total_errors:
+            parts.append(_("%s errors", self.total_errors))
+        return parts
+
+    def _describe_activity(self):
+        if self.stop_requested and self.is_unfinished:
+            return [_("stopping")]
+        if self.state == "queued":
+            return [_("waiting for the background job")]
+        return self._describe_speed() if self.state == "running" else []
+
+    def _describe_speed(self):
+        parts = []
         if self.speed:
-            words.append(_("%s/s", human_size(self.speed)))
+            parts.append(_("%s/s", human_size(self.speed)))
         if self.seconds_left:
-            words.append(_("%s left", self._duration_words(self.seconds_left)))
-        return words
+            parts.append(_("%s left", self._describe_duration(self.seconds_left)))
+        return parts
 
     @api.model
-    def _duration_words(self, seconds):
+    def _describe_duration(self, seconds):
         locale = Locale.parse(get_lang(self.env).code.partition("@")[0])
         return format_timedelta(timedelta(seconds=seconds), locale=locale)
 

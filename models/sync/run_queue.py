@@ -9,6 +9,7 @@ from odoo import SUPERUSER_ID, api, models
 
 from ...engine import runner
 from ...exceptions import RunBusyError
+from ...odoo_bridge import wake_cron
 
 CHANNEL = "root.cloud_storage"
 IDENTITY = "cloud_storage.sync.run:%d"
@@ -19,10 +20,7 @@ class CloudStorageSyncRun(models.Model):
     _inherit = "cloud_storage.sync.run"
 
     def _go_on(self):
-        """Have the background work on these runs soon.
-
-        Odoo 14 without queue_job has to wait for the cron's next turn.
-        """
+        """Have the background work on these runs soon."""
         if self and not self._offer():
             self._wake_cron()
 
@@ -70,11 +68,7 @@ class CloudStorageSyncRun(models.Model):
 
     @api.model
     def _wake_cron(self):
-        """Have the cron go on soon; Odoo 14 has to wait for its next turn."""
-        cron = self._cron()
-        if cron and hasattr(cron, "_trigger"):
-            cron.sudo()._trigger()
-
-    @api.model
-    def _cron(self):
-        return self.env.ref("cloud_storage.cron_automatic_sync", False)
+        """Have the cron of the queue look at it soon, once this is committed."""
+        cron = self.env.ref("cloud_storage.cron_queued_runs", False)
+        if cron:
+            wake_cron(cron.sudo())

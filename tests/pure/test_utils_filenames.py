@@ -5,7 +5,6 @@ from cloud_storage.utils.filenames import (
     MAX_NAME_LENGTH,
     drive_file_name,
     extension,
-    matching_extension,
     model_folder_name,
     normalize_extension,
     without_bidi_overrides,
@@ -78,27 +77,6 @@ def test_long_names(name, end):
 )
 def test_extensions(name, expected):
     assert extension(name) == expected
-
-
-@pytest.mark.parametrize(
-    "name, whitelist, expected",
-    [
-        ("x.tar.gz", ["tar.gz", "gz"], "tar.gz"),
-        ("x.tar.gz", ["gz"], "gz"),
-        ("x.tar.gz", ["tar"], None),
-        ("x.gz", ["tar.gz"], None),
-        ("x.PDF", ["pdf"], "pdf"),
-        ("x.pdf", [".PDF"], "pdf"),
-        ("x.pdf", ["*.pdf"], "pdf"),
-        ("x.pdf", [], None),
-        ("x", ["pdf"], None),
-        ("x", [""], None),
-        ("pdf", ["pdf"], None),
-        ("x.pdf.exe", ["pdf"], None),
-    ],
-)
-def test_whitelists(name, whitelist, expected):
-    assert matching_extension(name, whitelist) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,13 @@ odoo.define("cloud_storage.fields", function (require) {
     const basicFields = require("web.basic_fields");
     const fieldRegistry = require("web.field_registry");
     const fieldUtils = require("web.field_utils");
-    const rpc = require("web.rpc");
     const utils = require("web.utils");
 
     const FORM_REFRESH_MS = 1000;
     const LIST_REFRESH_MS = 3000; // the whole list, or the dashboard around it
     const REST = 5; // times as long as the last refresh took, on a large database
 
-    let isWorking = false; // this page has the server work on a run
     let refreshStarted = 0;
-    const refused = new Set(); // runs that got no further here: the background may
     const watched = new Set(); // runs that this page saw under way
 
     /** A number of bytes, for people. */
@@ -29,8 +26,7 @@ odoo.define("cloud_storage.fields", function (require) {
     /**
      * The progress of a run: a bar and words, refreshed while the run is alive.
      *
-     * A run that waits is worked on from here: no cron may come by soon. The view needs
-     * the fields `is_unfinished`, `is_waiting` and `progress_text` as well.
+     * The view needs the fields `is_unfinished` and `progress_text` as well.
      */
     const LiveProgress = AbstractField.extend({
         className: "o_cloud_storage_progress",
@@ -63,12 +59,10 @@ odoo.define("cloud_storage.fields", function (require) {
         _watch: function () {
             clearTimeout(this.timer);
             if (!this.recordData.is_unfinished) {
-                refused.delete(this.res_id); // somebody may have it go on later
                 this._tellEnd();
                 return;
             }
             watched.add(this.res_id);
-            this._work();
             const least = this.viewType === "form" ? FORM_REFRESH_MS : LIST_REFRESH_MS;
             const took = refreshStarted && Date.now() - refreshStarted;
             refreshStarted = 0;
@@ -87,25 +81,6 @@ odoo.define("cloud_storage.fields", function (require) {
                 type: state === "done" && !total_errors ? "success" : "warning",
                 message: [progress_text, message].filter(Boolean).join(". "),
             });
-        },
-        _work: function () {
-            const runId = this.res_id;
-            if (isWorking || !this.recordData.is_waiting || refused.has(runId)) {
-                return;
-            }
-            isWorking = true;
-            // not this._rpc, which never answers to a widget that is gone
-            rpc.query(
-                {model: this.model, method: "action_work", args: [runId]},
-                {shadow: true}
-            )
-                .then(
-                    (goesOn) => goesOn || refused.add(runId),
-                    () => refused.add(runId)
-                )
-                .then(() => {
-                    isWorking = false;
-                });
         },
         _refresh: function () {
             if (document.hidden || !document.body.contains(this.el)) {
