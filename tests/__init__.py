@@ -59,6 +59,7 @@ from . import (
     test_selection,
     test_shell,
     test_slices,
+    test_statements,
     test_time_travel,
     test_trash,
     test_uninstall,
