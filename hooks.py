@@ -5,9 +5,9 @@ from odoo import SUPERUSER_ID, _, api
 from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists
 
+from .engine.restoring import PARTS
 from .engine.uninstall import alone, count_now, unlink_now
-from .models.ir_attachment_restore import PARTS
-from .models.ir_attachment_schema import INDEXES
+from .models.attachment.schema import INDEXES
 
 PARAMETERS = "cloud_storage.%"
 

@@ -1,5 +1,6 @@
 """A response that opens its content after Odoo has given the request's cursor back."""
 import logging
+import os
 
 from odoo import http
 
@@ -29,11 +30,13 @@ class FileResponse(http.Response):
     :param Access access: what becomes the row of the access log
     :param ByteSource source: the body, None for an answer without one
     :param str text: what people read instead of a body that can not be had
+    :param str accel: where nginx has the cache directory, if it helps
     """
 
-    def __init__(self, status, headers, access, source=None, text=""):
+    def __init__(self, status, headers, access, source=None, text="", accel=None):
         super().__init__(status=status, headers=headers)
         self._access, self._source, self._text = access, source, text
+        self._accel = accel
 
     @classmethod
     def refusal(cls, status, text, access):
@@ -61,11 +64,13 @@ class FileResponse(http.Response):
 
     def _redirected(self):
         """Leave the bytes, and their range, to nginx; only the log row remains."""
-        target = self._source.redirection()
-        if not target:
+        path = self._accel and self._source.cached_path()
+        if not path:
             return None
         self.status_code = 200
-        self.headers["X-Accel-Redirect"] = target
+        # below the cache directory: the database's, two digits, the sha1
+        below = "/".join(path.split(os.sep)[-3:])
+        self.headers["X-Accel-Redirect"] = "%s/%s" % (self._accel.rstrip("/"), below)
         for name in ("Content-Length", "Content-Range"):
             self.headers.pop(name, None)
         self._access.bytes_served = self._source.length
@@ -98,12 +103,19 @@ class _Body:
         self._access = access
 
     def __iter__(self):
-        for chunk in self._chunks:
-            for start in range(0, len(chunk), PIECE):
-                piece = chunk[start : start + PIECE]
-                yield piece
-                # the server comes back only when the piece is on its way
-                self._access.bytes_served += len(piece)
+        try:
+            for chunk in self._chunks:
+                yield from self._pieces(chunk)
+        except CloudFileError as err:
+            # the length was promised: the connection has to break
+            raise ConnectionAbortedError(str(err)) from err
+
+    def _pieces(self, chunk):
+        for start in range(0, len(chunk), PIECE):
+            piece = chunk[start : start + PIECE]
+            yield piece
+            # the server comes back only when the piece is on its way
+            self._access.bytes_served += len(piece)
 
     def close(self):
         """End the download, wanted to its end or not, and write the log row."""

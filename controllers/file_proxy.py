@@ -3,21 +3,24 @@
 Check (who may), decide (what part), stream (from where), log: the first two with the
 database, the others without.
 """
+
+from werkzeug.http import quote_etag
+
 from odoo import _, http
 from odoo.exceptions import AccessError, MissingError
 from odoo.http import request
 from odoo.tools import str2bool
 
+from ..engine.access_log import Access
+from ..engine.reader.content import served_content
+from ..engine.reader.source import ByteSource, stored_file
 from ..exceptions import CloudFileError
 from ..utils.constants import PROXY_PATH
 from ..utils.http_headers import file_headers
 from ..utils.http_range import decide
-from ..utils.http_validators import make_etag
-from ..utils.shared_cache import MEMORY
-from ._access import Access
-from ._byte_source import ByteSource, StoredFile
 from ._file_response import FileResponse
 
+X_ACCEL = "cloud_storage.x_accel_prefix"
 MAX_ID = 2**31 - 1  # PostgreSQL's integer
 
 
@@ -51,7 +54,7 @@ class FileProxy(http.Controller):
         access.concern(attachment)
         sorry = _("The file is in Google Drive, out of reach for now. Try again later.")
         try:
-            size, sha1 = _known_content(attachment)
+            size, sha1 = served_content(attachment)
         except CloudFileError as err:
             return FileResponse.refusal(err.http_status, sorry, access)
         decision = _decide(attachment, size, sha1)
@@ -64,11 +67,12 @@ class FileProxy(http.Controller):
         if not decision.send_body:
             return FileResponse(decision.status, headers, access)
         try:
-            file = _stored_file(attachment, size, sha1)
+            file = stored_file(attachment, size, sha1)
         except CloudFileError as err:
             return FileResponse.refusal(err.http_status, sorry, access)
         source = ByteSource(file, decision.start, decision.length)
-        return FileResponse(decision.status, headers, access, source, sorry)
+        accel = request.env["ir.config_parameter"].sudo().get_param(X_ACCEL)
+        return FileResponse(decision.status, headers, access, source, sorry, accel)
 
 
 def _start_access():
@@ -100,50 +104,11 @@ def _readable(attachment_id, access_token):
     return record and record.sudo()
 
 
-def _known_content(attachment):
-    """Size and sha1 of what is served.
-
-    :raises CloudFileError: the bytes are only in Drive, and it has something else or
-        can not be asked
-    """
-    if not attachment.cloud_sha1 and attachment._has_local_bytes():
-        found = attachment._measured_here()
-        if found:
-            return found
-    return attachment._proven_content()
-
-
 def _decide(attachment, size, sha1):
     return decide(
         request.httprequest.method,
         request.httprequest.headers,
         size,
-        make_etag(sha1),
+        quote_etag(sha1),
         attachment.cloud_synced_date or attachment.write_date,
-    )
-
-
-def _stored_file(attachment, size, sha1):
-    """Read what the answer needs to know.
-
-    :raises CloudFileError: nothing here, and access to the cloud is switched off
-    """
-    path = data = None
-    parameters = request.env["ir.config_parameter"].sudo()
-    if attachment.store_fname:
-        path = attachment._full_path(attachment.store_fname)
-    elif attachment.db_datas:
-        data = attachment.raw
-    else:
-        attachment._check_cloud_access()
-        MEMORY.configure(*attachment._memory_limits())
-    return StoredFile(
-        request.db,
-        attachment.id,
-        size,
-        sha1,
-        path,
-        data,
-        attachment._disk_cache(),
-        parameters.get_param("cloud_storage.x_accel_prefix"),
     )

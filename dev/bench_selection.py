@@ -36,8 +36,9 @@ env.cr.execute("VACUUM ANALYZE ir_attachment")
 """
 LOOK = """
 import time
+from odoo.addons.cloud_storage.engine import candidates
 config = env["cloud_storage.config"].search([], limit=1)
-look = env["cloud_storage.sync.service"]._next_candidates
+look = candidates.next_ids
 env.cr.execute("SELECT min(id), max(id), count(*) FROM ir_attachment"
                " WHERE res_model = 'res.partner'")
 first, last, found["rows"] = env.cr.fetchone()

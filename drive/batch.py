@@ -1,13 +1,18 @@
 """Many questions in one request ("Send batch requests" of the Drive guide)."""
+
+from googleapiclient.errors import BatchError
+
+from .answers import UNREADABLE, a_file, noise
 from .errors import (
     DriveError,
     InvalidRequestError,
     NotFoundError,
-    TransientError,
     from_response,
 )
 
 GET_BATCH = 100  # most calls in one batch request
+#: What the library raises for a batch that is not answered as one.
+MALFORMED = UNREADABLE + (LookupError, TypeError, AttributeError, BatchError)
 
 
 class BatchGet:
@@ -58,11 +63,16 @@ class BatchGet:
         refusals, client = [], self._client
 
         def receive(file_id, metadata, err):
-            err = err and from_response(err.resp.status, err.resp, err.content)
-            if err and (err.retryable or err.stops_run):
-                refusals.append(err)
-            else:
-                self._answers[file_id] = metadata
+            """One answer of the batch, as googleapiclient hands it over."""
+            try:
+                if err:
+                    raise from_response(err.resp.status, err.resp, err.content)
+                self._answers[file_id] = a_file(metadata)
+            except DriveError as refusal:
+                if refusal.retryable or refusal.stops_run:
+                    refusals.append(refusal)
+                else:
+                    self._answers[file_id] = None
 
         batch = client.service.new_batch_http_request(callback=receive)
         for file_id in [i for i in self._ids if i not in self._answers]:
@@ -72,7 +82,6 @@ class BatchGet:
             batch.add(request, request_id=file_id)
         try:
             batch.execute(http=client.http())
-        except (KeyError, ValueError, AttributeError) as err:
-            # the library expects a well-formed answer to each request
-            raise TransientError("No answer from Google Drive to a batch") from err
+        except MALFORMED as err:
+            raise noise() from err
         return refusals

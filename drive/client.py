@@ -4,17 +4,27 @@ One :class:`DriveClient` serves one account in one process. It may be used by ma
 the service object only builds requests, each thread sends them over a transport of its own
 (httplib2 is not thread-safe), and the pacer is shared.
 """
+
 import threading
 
 import google_auth_httplib2
 import httplib2
 from google.auth.transport.requests import AuthorizedSession
 
+from .answers import a_file, a_page, an_object, decoded, noise
 from .batch import GET_BATCH, BatchGet
 from .errors import ConflictError
 from .query import FOLDER_TYPE, folder_named
 from .retry import Retrier
-from .transport import TokenCredentials, service_for, service_from_root, translated
+from .transport import (
+    ReadOnlyHttp,
+    ReadOnlySession,
+    TokenCredentials,
+    sent,
+    service_for,
+    service_from_root,
+    translated,
+)
 
 GOOGLE_API_ROOT = "https://www.googleapis.com/"
 TIMEOUT = 60  # seconds without a byte, for connecting and for reading
@@ -39,6 +49,8 @@ class DriveClient:
     :param str api_root: root URL of Google's APIs
     :param Retrier retrier: paces and repeats
     :param str shared_drive_id: list and create in this shared drive, when set
+    :param float timeout: seconds without a byte, for connecting and for reading
+    :param bool read_only: refuse to send what would change Drive
     """
 
     def __init__(
@@ -48,6 +60,7 @@ class DriveClient:
         retrier=None,
         shared_drive_id=None,
         timeout=TIMEOUT,
+        read_only=False,
     ):
         self.api_root = api_root.rstrip("/") + "/"
         self.retrier = retrier or Retrier()
@@ -55,13 +68,17 @@ class DriveClient:
         self.timeout = timeout
         self.service = service_for(self.api_root)
         self.files = self.service.files()  # made anew at each call, for milliseconds
+        self._http_class = (
+            ReadOnlyHttp if read_only else google_auth_httplib2.AuthorizedHttp
+        )
+        self._session_class = ReadOnlySession if read_only else AuthorizedSession
         self._token_source = token_source
         self._local = threading.local()
 
     def http(self):
         """The httplib2 transport of this thread, with the token in it."""
         if not hasattr(self._local, "http"):
-            self._local.http = google_auth_httplib2.AuthorizedHttp(
+            self._local.http = self._http_class(
                 TokenCredentials(self._token_source),
                 http=httplib2.Http(timeout=self.timeout),
             )
@@ -70,7 +87,7 @@ class DriveClient:
     def session(self):
         """The requests session of this thread, with the token in it; it can stream."""
         if not hasattr(self._local, "session"):
-            self._local.session = AuthorizedSession(
+            self._local.session = self._session_class(
                 TokenCredentials(self._token_source), max_refresh_attempts=1
             )
         return self._local.session
@@ -84,19 +101,37 @@ class DriveClient:
         return translated(func)
 
     def execute(self, request):
-        """Send a request of the service, paced and repeated; return the decoded answer."""
-        return self.retrier.call(
-            lambda: self.guard(lambda: request.execute(http=self.http()))
-        )
+        """Send a request of the service, paced and repeated.
+
+        :param request: ``googleapiclient.http.HttpRequest``; its own ``execute`` does not
+            survive each answer that a proxy may give
+        :return: the decoded answer, None when it is empty
+        :raises DriveError: a refusal, or no answer of Google's
+        """
+        return self._execute(request, lambda answer: answer)
+
+    def _execute(self, request, checked):
+        """:param checked: returns the answer, or raises when it is not what was asked for"""
+
+        def send():
+            response, content = sent(self.http(), request)
+            return checked(decoded(response.status, response, content))
+
+        return self.retrier.call(lambda: self.guard(send))
+
+    def _execute_file(self, request):
+        """Send a request whose answer is the metadata of a file."""
+        return self._execute(request, a_file)
 
     # -- the account ---------------------------------------------------------------------
 
     def about(self):
         """Who the account is and its quota (``user``, ``storageQuota``)."""
-        return self.execute(
+        return self._execute(
             self.service.about().get(
                 fields="user(displayName,emailAddress,permissionId),storageQuota"
-            )
+            ),
+            lambda answer: an_object(answer, user=dict),
         )
 
     # -- files ---------------------------------------------------------------------------
@@ -109,13 +144,15 @@ class DriveClient:
         ids = []
         while len(ids) < count:
             batch = min(ID_BATCH, count - len(ids))
-            answer = self.execute(self.files.generateIds(count=batch, space="drive"))
-            ids.extend(answer["ids"])
+            request = self.files.generateIds(count=batch, space="drive")
+            ids.extend(self._execute(request, lambda answer: _new_ids(answer, batch)))
         return ids
 
     def get(self, file_id, fields=FILE_FIELDS):
         """Metadata of a file, also of a trashed one."""
-        return self.execute(
+        if "id" not in fields.split(","):
+            fields = "id," + fields  # an answer without it is none of Drive's
+        return self._execute_file(
             self.files.get(fileId=file_id, fields=fields, supportsAllDrives=True)
         )
 
@@ -134,7 +171,7 @@ class DriveClient:
 
     def update(self, file_id, fields=FILE_FIELDS, **body):
         """Change metadata: ``name``, ``trashed``, ``appProperties``…"""
-        return self.execute(
+        return self._execute_file(
             self.files.update(
                 fileId=file_id, body=body, fields=fields, supportsAllDrives=True
             )
@@ -142,7 +179,7 @@ class DriveClient:
 
     def move(self, file_id, new_parent, old_parents):
         """Put a file below another folder."""
-        return self.execute(
+        return self._execute_file(
             self.files.update(
                 fileId=file_id,
                 addParents=new_parent,
@@ -162,7 +199,7 @@ class DriveClient:
 
     def copy(self, file_id, **body):
         """Copy a file on Drive's side; return the copy's metadata."""
-        return self.execute(
+        return self._execute_file(
             self.files.copy(
                 fileId=file_id, body=body, fields=FILE_FIELDS, supportsAllDrives=True
             )
@@ -180,11 +217,11 @@ class DriveClient:
         if self.shared_drive_id:
             arguments.update(corpora="drive", driveId=self.shared_drive_id)
         while True:
-            answer = self.execute(self.files.list(**arguments))
-            yield from answer.get("files", [])
-            if not answer.get("nextPageToken"):
+            files, token = self._execute(self.files.list(**arguments), a_page)
+            yield from files
+            if not token:
                 return
-            arguments["pageToken"] = answer["nextPageToken"]
+            arguments["pageToken"] = token
 
     # -- folders -------------------------------------------------------------------------
 
@@ -200,9 +237,11 @@ class DriveClient:
             mimeType=FOLDER_TYPE,
             parents=[parent_id],
         )
-        request = self.files.create(body=body, fields=FILE_FIELDS, supportsAllDrives=True)
+        request = self.files.create(
+            body=body, fields=FILE_FIELDS, supportsAllDrives=True
+        )
         try:
-            return self.execute(request)
+            return self._execute_file(request)
         except ConflictError:
             return self.get(body["id"])
 
@@ -215,25 +254,27 @@ class DriveClient:
 
     def permissions(self, file_id):
         """Permissions of a file: ``id``, ``type``, ``role``, ``emailAddress``."""
-        answer = self.execute(
+        answer = self._execute(
             self.service.permissions().list(
                 fileId=file_id,
                 fields="permissions(id,type,role,emailAddress)",
                 supportsAllDrives=True,
-            )
+            ),
+            an_object,
         )
-        return answer.get("permissions", [])
+        return [an_object(one, id=str) for one in answer.get("permissions") or []]
 
     def share(self, file_id, email, role="reader"):
         """Let another account read a file, without a mail to it; return the id."""
-        answer = self.execute(
+        answer = self._execute(
             self.service.permissions().create(
                 fileId=file_id,
                 body={"type": "user", "role": role, "emailAddress": email},
                 sendNotificationEmail=False,
                 supportsAllDrives=True,
                 fields="id",
-            )
+            ),
+            a_file,
         )
         return answer["id"]
 
@@ -244,3 +285,11 @@ class DriveClient:
                 fileId=file_id, permissionId=permission_id, supportsAllDrives=True
             )
         )
+
+
+def _new_ids(answer, count):
+    """As many ids as were asked for: a set would be too short if one came twice."""
+    ids = an_object(answer, ids=list)["ids"]
+    if len(set(map(str, ids))) != count or not all(isinstance(one, str) for one in ids):
+        raise noise()
+    return ids

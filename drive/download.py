@@ -1,11 +1,12 @@
 """Bytes down: streamed, and by range again when the connection breaks."""
+
 import functools
-import hashlib
 import http.client
 
 import urllib3
 
-from .errors import ChecksumError, TransientError, from_response
+from .answers import first_byte, noise, whole_length
+from .errors import ChecksumError, DriveError, TransientError, from_response
 
 BLOCK = 256 * 1024  # bytes read at a time
 CHANGED = "The file on Drive was changed (sha1 differs)"
@@ -28,6 +29,7 @@ class Download:
         self._position, self._end = start, start + length
         self._size, self._block = size, block
         self._response = None
+        self._skip = 0  # bytes before the position that this answer begins with
 
     def open(self):
         """Connect, so that a refusal shows before the first byte is promised."""
@@ -48,21 +50,43 @@ class Download:
             stream=True,
             timeout=self._client.timeout,
         )
-        if response.status_code == 206 and self._is_same_file(response):
-            return response
-        with response:
-            if response.status_code in (206, 416) and self._size is not None:
-                raise ChecksumError("The file on Drive was changed (size differs)")
-            if response.status_code == 200 and self._position == 0:
-                raise ChecksumError("Drive ignored the range of the request")
-            raise from_response(
-                response.status_code, response.headers, response.content
-            )
+        try:
+            self._skip = self._to_skip(response)
+        except DriveError:
+            response.close()
+            raise
+        return response
 
-    def _is_same_file(self, response):
-        """Compare the length behind the slash of Content-Range (RFC 9110, 14.4)."""
-        total = response.headers.get("Content-Range", "").rpartition("/")[2]
-        return self._size is None or total == str(self._size)
+    def _to_skip(self, response):
+        """How many bytes come before those that were asked for.
+
+        A range may be ignored (RFC 9110, section 14.2) and the whole length left open
+        (14.4): that is still the file.
+
+        :raises DriveError: it is not
+        """
+        if response.status_code in (206, 416) and self._is_other_file(response):
+            raise ChecksumError("The file on Drive was changed (size differs)")
+        if response.status_code == 206 and first_byte(response) == self._position:
+            return 0
+        if response.status_code == 200 and self._is_whole(response):
+            return self._position
+        if response.status_code < 400:
+            raise noise()
+        raise from_response(response.status_code, response.headers, response.content)
+
+    def _is_other_file(self, response):
+        known = whole_length(response)
+        return None not in (known, self._size) and known != self._size
+
+    def _is_whole(self, response):
+        """Whether this is the file from its first byte: by its length, or, for who wants
+        all of it and compares the sha1, by its end.
+        """
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal():
+            return self._size is not None and int(length) == self._size
+        return self._position == 0 and self._end == self._size
 
     def __iter__(self):
         failures = 0
@@ -79,15 +103,24 @@ class Download:
                 self.close()
 
     def _blocks(self):
-        raw = self._response.raw
+        while self._skip:
+            self._skip -= len(self._next(min(self._block, self._skip)))
         while self._position < self._end:
-            wanted = min(self._block, self._end - self._position)
-            data = self._client.guard(functools.partial(_read, raw, wanted))
-            self._client.retrier.check()
-            if not data:
-                raise TransientError("Drive closed the connection too early")
+            data = self._next(min(self._block, self._end - self._position))
             self._position += len(data)
             yield data
+
+    def _next(self, wanted):
+        """Up to so many bytes of the answer, one at least.
+
+        :raises TransientError: it ended
+        """
+        raw = self._response.raw
+        data = self._client.guard(functools.partial(_read, raw, wanted))
+        self._client.retrier.check()
+        if not data:
+            raise TransientError("Drive closed the connection too early")
+        return data
 
     def close(self):
         """Close the connection to Drive, read to the end or not."""
@@ -102,30 +135,3 @@ def _read(raw, size):
         return raw.read(size)
     except (urllib3.exceptions.HTTPError, http.client.HTTPException) as err:
         raise ConnectionError(str(err)) from err
-
-
-def read(client, file_id, size, sha1):
-    """All bytes of a file, verified.
-
-    :raises ChecksumError: the bytes are not those that were stored
-    :raises NotFoundError: the file is gone
-    """
-    data = b"".join(Download(client, file_id, 0, size, size))
-    if hashlib.sha1(data).hexdigest() != sha1:
-        raise ChecksumError(CHANGED)
-    return data
-
-
-def save(client, file_id, size, target):
-    """Write all bytes of a file to an open binary file, block by block.
-
-    :return: the sha1 of what was written, to be compared by the caller
-    :rtype: str
-    :raises ChecksumError: the file on Drive has another size
-    :raises NotFoundError: the file is gone
-    """
-    digest = hashlib.sha1()
-    for block in Download(client, file_id, 0, size, size):
-        digest.update(block)
-        target.write(block)
-    return digest.hexdigest()

@@ -1,18 +1,16 @@
 """Typed errors of Google Drive and Google's OAuth server; they carry the retry policy.
 
-Sources: "Resolve errors" of the Drive API guide (status and ``reason`` of a refusal) and
-RFC 6749 section 5.2 (errors of a token endpoint).
+Each refusal is about a file, a folder, an account, a project of Google Cloud or the line.
+
+Sources: "Resolve errors" of the Drive API guide (status and ``reason`` of a refusal),
+"Error Info" of Google's common errors (``details`` of newer ones) and RFC 6749 section 5.2
+(errors of a token endpoint).
 """
+
 import json
 from email.utils import parsedate_to_datetime
 
-RATE_LIMIT_REASONS = frozenset(
-    ("rateLimitExceeded", "userRateLimitExceeded", "sharingRateLimitExceeded")
-)
-DAILY_LIMIT_REASONS = frozenset(("dailyLimitExceeded", "uploadLimitExceeded"))
-STORAGE_REASONS = frozenset(
-    ("storageQuotaExceeded", "quotaExceeded", "teamDriveFileLimitExceeded")
-)
+FILE, FOLDER, ACCOUNT, PROJECT, LINE = "file", "folder", "account", "project", "line"
 # The refusal above 750 GB a day has the reason of an ordinary rate limit and this text;
 # the ordinary one speaks of requests per minute and project.
 DAILY_UPLOAD_MESSAGE = "User rate limit exceeded."
@@ -27,6 +25,7 @@ class DriveError(Exception):
     :param float retry_after: seconds Drive asked to wait, None when it did not
     """
 
+    scope = FILE  # whom it is about
     retryable = False  # the same call may succeed when repeated
     stops_run = False  # no other file would fare better now
 
@@ -38,14 +37,16 @@ class DriveError(Exception):
 
 
 class TransientError(DriveError):
-    """Drive is down or unreachable: 5xx, a timeout, a broken connection."""
+    """Drive is down or unreachable: 5xx, a timeout, an answer that is not Google's."""
 
+    scope = LINE
     retryable = True
 
 
 class RateLimitError(DriveError):
     """Too many requests: 429, or 403 with a rate limit as its reason."""
 
+    scope = ACCOUNT
     retryable = True
 
 
@@ -56,11 +57,36 @@ class InvalidRequestError(DriveError):
 class AuthError(DriveError):
     """401: the access token is not (or no longer) accepted."""
 
+    scope = ACCOUNT
     stops_run = True
 
 
 class ForbiddenError(DriveError):
     """403: the account may not do this."""
+
+
+class FileForbiddenError(ForbiddenError):
+    """403 about this very file: the account may not change it, whatever else it may."""
+
+
+class FolderFullError(DriveError):
+    """403: no more items fit into this folder; another one takes them."""
+
+    scope = FOLDER
+
+
+class AccountError(DriveError):
+    """403: the account may not do this to any file."""
+
+    scope = ACCOUNT
+    stops_run = True
+
+
+class ProjectError(DriveError):
+    """403: the project in Google Cloud may not use the Drive API, whatever the account."""
+
+    scope = PROJECT
+    stops_run = True
 
 
 class NotFoundError(DriveError):
@@ -78,12 +104,14 @@ class RangeError(DriveError):
 class StorageFullError(DriveError):
     """403: no room left in the account's storage."""
 
+    scope = ACCOUNT
     stops_run = True
 
 
 class DailyLimitError(DriveError):
     """403: Drive takes no more today (750 GB of uploads per user and day)."""
 
+    scope = ACCOUNT
     stops_run = True
 
 
@@ -104,6 +132,13 @@ class UnverifiedError(DriveError):
 class CircuitOpenError(DriveError):
     """Too many failures in a row: Drive is taken to be down for a while."""
 
+    scope = LINE
+    stops_run = True
+
+
+class ReadOnlyError(DriveError):
+    """A client that may only read was about to change Drive: nothing was sent."""
+
     stops_run = True
 
 
@@ -119,6 +154,8 @@ class OutOfTimeError(StoppedError):
 
 class OAuthError(DriveError):
     """The OAuth server refused."""
+
+    scope = ACCOUNT
 
 
 class InvalidGrantError(OAuthError):
@@ -151,20 +188,56 @@ _BY_STATUS = {
     404: NotFoundError,
     409: ConflictError,
     416: RangeError,
-    429: RateLimitError,
+}
+#: What a refusal is by its ``reason``, whatever its status.
+_BY_REASON = {
+    "rateLimitExceeded": RateLimitError,
+    "userRateLimitExceeded": RateLimitError,
+    "sharingRateLimitExceeded": RateLimitError,
+    "dailyLimitExceeded": DailyLimitError,
+    "uploadLimitExceeded": DailyLimitError,
+    "storageQuotaExceeded": StorageFullError,
+    "quotaExceeded": StorageFullError,
+    "teamDriveFileLimitExceeded": StorageFullError,
+    # not "appNotAuthorizedToFile": another OAuth client is refused every file that way
+    "insufficientFilePermissions": FileForbiddenError,
+    "numChildrenInNonRootLimitExceeded": FolderFullError,
+    "activeItemCreationLimitExceeded": AccountError,
+    "domainPolicy": AccountError,
+    "insufficientPermissions": AccountError,
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": AccountError,
+    "teamDriveMembershipRequired": AccountError,
+    "teamDriveHierarchyTooDeep": AccountError,
+    "myDriveHierarchyDepthLimitExceeded": AccountError,
+    "accessNotConfigured": ProjectError,
+    "SERVICE_DISABLED": ProjectError,
+    "CONSUMER_SUSPENDED": ProjectError,
+    "CONSUMER_INVALID": ProjectError,
+    "BILLING_DISABLED": ProjectError,
+    "billingNotEnabled": ProjectError,
+    "dailyLimitExceededUnreg": ProjectError,
+    "ipRefererBlocked": ProjectError,
+    "keyExpired": ProjectError,
+    "keyInvalid": ProjectError,
 }
 
 
 def from_response(status, headers, content):
-    """Build the typed error for a refusal by the Drive API.
+    """Build the typed error for what is not a success.
+
+    A refusal that is not told as Google tells one (a page of a proxy, an empty body) is
+    not taken for Google's: nothing may be concluded from it.
 
     :param int status: HTTP status
     :param headers: mapping with lower-case names
     :param bytes content: body, JSON as Drive sends it or anything else
     :rtype: DriveError
     """
-    reason, message = _reason_and_message(content)
-    kind = _error_class(status, reason, message)
+    error = _google_error(content)
+    reason, message = _reason(error), _text(error.get("message"))
+    kind = _error_class(
+        status, reason, message, bool(error) or "www-authenticate" in headers
+    )
     return kind(
         message or "HTTP %s" % status,
         status=status,
@@ -173,43 +246,61 @@ def from_response(status, headers, content):
     )
 
 
-def _error_class(status, reason, message):
-    if reason in DAILY_LIMIT_REASONS:
-        return DailyLimitError
+def _error_class(status, reason, message, is_googles):
     if reason == "userRateLimitExceeded" and message == DAILY_UPLOAD_MESSAGE:
         return DailyLimitError
-    if reason in STORAGE_REASONS:
-        return StorageFullError
-    if reason in RATE_LIMIT_REASONS:
+    if status >= 400 and reason in _BY_REASON:
+        return _BY_REASON[reason]
+    if status == 429:
         return RateLimitError
-    if status >= 500 or status == 408 or status < 400:
-        return TransientError  # below 400: no refusal, but not what was asked for either
+    # below 400: no refusal, but not what was asked for either
+    if status >= 500 or status == 408 or status < 400 or not is_googles:
+        return TransientError
     return _BY_STATUS.get(status, InvalidRequestError)
 
 
-def _reason_and_message(content):
+def _google_error(content):
+    """The ``error`` of an answer in Google's form, empty for any other answer.
+
+    :rtype: dict
+    """
     try:
-        error = json.loads(content or b"{}").get("error") or {}
-    except (ValueError, AttributeError):
-        return None, None
-    if not isinstance(error, dict):
-        return str(error), None
-    details = error.get("errors") or [{}]
-    return details[0].get("reason"), error.get("message")
+        document = json.loads(content or b"null")
+    except (ValueError, RecursionError):
+        return {}
+    error = document.get("error") if isinstance(document, dict) else None
+    if isinstance(error, str):  # as OAuth servers say it
+        return {"errors": [{"reason": error}]}
+    return error if isinstance(error, dict) else {}
+
+
+def _reason(error):
+    """The ``reason`` of a refusal, of the older form or the newer one."""
+    for name in ("errors", "details"):
+        listed = error.get(name)
+        for detail in listed if isinstance(listed, list) else []:
+            if isinstance(detail, dict) and _text(detail.get("reason")):
+                return detail["reason"]
+    return None
+
+
+def _text(value):
+    return value if isinstance(value, str) and value else None
 
 
 def _retry_after(value):
     """Seconds of a Retry-After header (RFC 9110 section 10.2.3), None without one."""
     if not value:
         return None
-    if value.strip().isdigit():
-        return float(value)
-    return _seconds_until(value)
+    text = value.strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:9])  # a day more or less of thirty years
+    return _seconds_until(text)
 
 
 def _seconds_until(http_date):
     try:
         when = parsedate_to_datetime(http_date)
-    except (TypeError, ValueError):
+        return max(0.0, (when - type(when).now(when.tzinfo)).total_seconds())
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return max(0.0, (when - type(when).now(when.tzinfo)).total_seconds())

@@ -1,17 +1,21 @@
 """How requests reach Google, and what becomes of the libraries' errors."""
+
 import functools
 import http.client
 import json
 
 import google.auth.credentials
+import google_auth_httplib2
 import httplib2
 import requests
 from google.auth.exceptions import GoogleAuthError, TransportError
+from google.auth.transport.requests import AuthorizedSession
 from googleapiclient import discovery_cache
 from googleapiclient.discovery import build_from_document
 from googleapiclient.errors import HttpError
 
-from .errors import AuthError, TransientError, from_response
+from .answers import noise
+from .errors import AuthError, ReadOnlyError, TransientError, from_response
 
 NETWORK_ERRORS = (
     OSError,
@@ -19,6 +23,9 @@ NETWORK_ERRORS = (
     httplib2.HttpLib2Error,
     requests.RequestException,
 )
+
+#: What httplib2 raises for some headers and bodies (an empty one that is called gzip).
+CONFUSED = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class TokenCredentials(google.auth.credentials.Credentials):
@@ -51,6 +58,39 @@ class TokenCredentials(google.auth.credentials.Credentials):
             self.token = self._source.renew(self.token)
 
 
+def _check_only_reads(method, uri):
+    """:raises ReadOnlyError: a request would change Drive, whoever made it"""
+    # the batches of this package hold nothing but files.get
+    if method not in ("GET", "HEAD") and "/batch/" not in uri:
+        raise ReadOnlyError(
+            "This client may only read, and would have sent a %s" % method
+        )
+
+
+class ReadOnlyHttp(google_auth_httplib2.AuthorizedHttp):
+    """The httplib2 transport of a client that must not change Drive."""
+
+    def request(self, uri, method="GET", *args, **kwargs):
+        """Send what only reads.
+
+        :raises ReadOnlyError: it does more
+        """
+        _check_only_reads(method, uri)
+        return super().request(uri, method, *args, **kwargs)
+
+
+class ReadOnlySession(AuthorizedSession):
+    """The requests session of a client that must not change Drive."""
+
+    def request(self, method, url, *args, **kwargs):
+        """Send what only reads.
+
+        :raises ReadOnlyError: it does more
+        """
+        _check_only_reads(method.upper(), url)
+        return super().request(method, url, *args, **kwargs)
+
+
 @functools.lru_cache(maxsize=8)
 def service_for(api_root):
     """The service that builds requests, the same for all threads."""
@@ -68,6 +108,24 @@ def service_from_root(api_root, http):
     document["baseUrl"] = document["rootUrl"] + document["servicePath"]
     document.pop("mtlsRootUrl", None)
     return build_from_document(document, http=http)
+
+
+def sent(transport, request):
+    """Send a request of googleapiclient, once.
+
+    :param transport: as httplib2's ``Http``
+    :return: its response and the body
+    :raises TransientError: httplib2 can not make sense of the answer's headers
+    """
+    try:
+        return transport.request(
+            request.uri,
+            method=request.method,
+            body=request.body,
+            headers=request.headers,
+        )
+    except CONFUSED as err:
+        raise noise() from err
 
 
 def translated(func):

@@ -4,9 +4,11 @@ Uploads up to :data:`~.source.MULTIPART_LIMIT` are one request; larger ones go t
 resumable session that can be taken up again by another process, from its URI ("Upload file
 data" of the Drive API guide).
 """
+
 import logging
 import uuid
 
+from .answers import a_file, decoded, noise
 from .compare import OTHER, SAME, compare
 from .errors import (
     ChecksumError,
@@ -63,7 +65,9 @@ def _own(client, body):
             # somebody put the copy there before anything leaned on it
             found = client.update(body["id"], fields=UPLOAD_FIELDS, trashed=False)
     except NotFoundError as err:
-        raise InvalidRequestError("The reserved id is of no use here: %s" % err) from err
+        raise InvalidRequestError(
+            "The reserved id is of no use here: %s" % err
+        ) from err
     if found.get("trashed"):
         raise InvalidRequestError("The file under the reserved id stays in the trash")
     return found
@@ -95,7 +99,7 @@ def _upload_multipart(client, body, source):
     request.body = b"".join([head.encode(), content, tail.encode()])
     request.headers["content-type"] = "multipart/related; boundary=" + boundary
     request.headers["content-length"] = str(len(request.body))
-    return client.execute(request)
+    return a_file(client.execute(request))
 
 
 def _upload_resumable(client, body, source, session_uri, on_session, on_progress):
@@ -118,14 +122,17 @@ def _start_session(client, request, source):
     """Open a resumable session; return its URI, a secret that needs no token."""
 
     def start():
+        """One request for a session; the address that Drive gives it."""
         headers = dict(request.headers)
         headers["X-Upload-Content-Type"] = source.mimetype
         headers["X-Upload-Content-Length"] = str(source.size)
         response = client.session().post(
             request.uri, data=request.body, headers=headers, timeout=client.timeout
         )
-        if response.status_code != 200 or "location" not in response.headers:
+        if response.status_code != 200:
             raise _refusal(response)
+        if not response.headers.get("location", "").startswith("http"):
+            raise noise()
         return response.headers["location"]
 
     return client.retrier.call(lambda: client.guard(start))
@@ -152,6 +159,7 @@ def _send_chunks(client, uri, source, done, on_progress):
     size, answer, in_doubt = source.size, None, False
 
     def step():
+        """Send one chunk: ``(bytes Drive has now, metadata when that is all)``."""
         nonlocal done, in_doubt
         if in_doubt:
             done, complete = _put(client, uri, b"", "bytes */%d" % size, size)
@@ -182,15 +190,23 @@ def _put(client, uri, data, content_range, size):
         allow_redirects=False,  # 308 means "go on", not "moved"
     )
     if response.status_code == 308:
-        reached = response.headers.get("range")
-        # no Range header: the session has nothing yet
-        return (int(reached.rpartition("-")[2]) + 1 if reached else 0), None
+        return _reached(response.headers.get("range"), size), None
     if response.status_code in (200, 201):
-        return size, response.json()
+        return size, a_file(decoded(200, response.headers, response.content))
     error = _refusal(response)
     if response.status_code in (404, 410):
         raise SessionLostError(str(error), status=response.status_code) from error
     raise error
+
+
+def _reached(text, size):
+    """Bytes that a session has, by its ``Range`` header: without one nothing yet."""
+    if not text:
+        return 0
+    last = text.rpartition("-")[2]
+    if not last.isdecimal() or int(last) >= size:
+        raise noise()
+    return int(last) + 1
 
 
 def _refusal(response):

@@ -1,51 +1,17 @@
-"""What rows of ``ir_attachment`` are, and every statement that writes a cloud column.
+"""Every statement that writes a cloud column of ``ir_attachment``.
 
 Below the ORM: a fact about Drive changes neither ``write_date`` nor ``write_uid``, and the
 ORM's ``write`` would set ``checksum`` and ``file_size`` to those of an empty file. Nothing
 in here commits.
 """
 
-from collections import namedtuple
-
 from psycopg2.extras import execute_values
 
 from ..utils.constants import PROXY_PATH
+from .rows import A_LINK, HERE, LINK, SETTLED, WAITING, Uploaded
 from .transaction import share_installation
 
 MAX_INTEGER = 2**31 - 1  # of PostgreSQL, for ``file_size``
-
-# -- what rows are; indexes repeat these conditions word for word --------------------------
-
-#: Its bytes are on this server, as far as the row tells.
-HERE = "(store_fname IS NOT NULL OR db_datas IS NOT NULL)"
-#: Local, failed, or of no status: made by SQL.
-WAITING = "(cloud_sync_status IN ('local', 'error') OR cloud_sync_status IS NULL)"
-#: Its content can be sent: it is here, or it is empty. A file in Drive and nothing here is
-#: not an empty file, whatever size the row tells.
-SENDABLE = "(" + HERE + " OR COALESCE(file_size, 0) = 0 AND cloud_file_id IS NULL)"
-#: It has bytes of which nobody noted how many or which.
-UNMEASURED = "(file_size IS NULL OR checksum IS NULL) AND " + HERE
-#: Nobody is just changing it: rows that are on their way are in between.
-SETTLED = "cloud_sync_status IS DISTINCT FROM 'pending'"
-#: The address of a row at the proxy.
-LINK = "'%s' || id" % PROXY_PATH
-#: Pattern of the proxy's addresses, of whatever attachment, in a statement with values.
-ANY_LINK = "'%s%%%%'" % PROXY_PATH
-#: The address of a row, in statements that have it as ``a``.
-_A_LINK = "'%s' || a.id" % PROXY_PATH
-
-#: A row as an upload needs it.
-ROW_COLUMNS = (
-    "id name res_model res_id res_field store_fname file_size checksum mimetype"
-    " create_date cloud_reserved_id cloud_reserved_for cloud_run_id"
-)
-Row = namedtuple("Row", ROW_COLUMNS)
-#: An attachment that is here and in Drive, and where its bytes are here.
-Copy = namedtuple("Copy", "id cloud_file_id store_fname cloud_sha1 cloud_size_bytes")
-#: What was uploaded for a row, and what the row was when its bytes were read.
-Uploaded = namedtuple(
-    "Uploaded", "id drive_id link md5 sha1 size auth run checksum fname link_it"
-)
 
 # -- an upload ---------------------------------------------------------------------------
 
@@ -87,7 +53,7 @@ WHERE a.id = v.id AND a.cloud_sync_status = 'pending'
     AND (a.db_datas IS NULL
          OR octet_length(a.db_datas) = v.size AND md5(a.db_datas) = v.md5)
 RETURNING a.id
-""".format(link=_A_LINK, columns=", ".join(Uploaded._fields))
+""".format(link=A_LINK, columns=", ".join(Uploaded._fields))
 
 
 def mark_synced(cr, uploads):
@@ -261,7 +227,7 @@ UPDATE ir_attachment AS a SET store_fname = NULL, db_datas = NULL,
     checksum = released.sha1, cloud_sha1 = released.sha1, type = 'url', url = {link}
 FROM released WHERE a.id = released.id
 RETURNING released.id, released.store_fname, released.file_size, released.sha1
-""".format(here=HERE, link=_A_LINK)
+""".format(here=HERE, link=A_LINK)
 
 
 def drop_bytes(env, copies):
@@ -408,6 +374,57 @@ def repoint(env, source, file_id, target, copy):
     ids = [row_id for (row_id,) in env.cr.fetchall()]
     _forget_cached(env, ids)
     return ids
+
+
+# -- what reading and restoring tell -----------------------------------------------------
+
+
+def note_proven(cr, row_id, file_id, size, sha1, md5):
+    """Keep what Drive told of a row that did not know; a locked row is left alone."""
+    cr.execute(
+        "UPDATE ir_attachment SET cloud_sha1 = %s, cloud_size_bytes = %s,"
+        " cloud_md5 = %s WHERE id IN ("
+        " SELECT id FROM ir_attachment WHERE id = %s AND cloud_file_id = %s"
+        " AND cloud_sha1 IS NULL FOR UPDATE SKIP LOCKED)",
+        (sha1, size, md5, row_id, file_id),
+    )
+
+
+def note_problem(cr, row_id, message):
+    """Remember a fact about the file in Drive.
+
+    A row that is locked is left alone: waiting could mean waiting for ourselves.
+    """
+    cr.execute(
+        "UPDATE ir_attachment SET cloud_error_message = %s WHERE id IN ("
+        " SELECT id FROM ir_attachment WHERE id = %s FOR UPDATE SKIP LOCKED)",
+        (message, row_id),
+    )
+
+
+def bring_back(env, row_id, size, sha1, fname=None, data=None):
+    """The content that is in Drive is on this server as well.
+
+    :param int size: of the content in bytes; ``sha1`` likewise
+    :param str fname: its file in the filestore
+    :param bytes data: it, for the database; both None when it is empty
+    """
+    env["ir.attachment"].flush()  # what waits would overwrite it later
+    env.cr.execute(
+        "UPDATE ir_attachment SET store_fname = %s, db_datas = %s, checksum = %s,"
+        " file_size = COALESCE(%s, file_size), cloud_sha1 = %s, cloud_size_bytes = %s"
+        " WHERE id = %s",
+        (
+            fname,
+            data,
+            sha1,
+            size if size <= MAX_INTEGER else None,
+            sha1,
+            size,
+            row_id,
+        ),
+    )
+    _forget_cached(env, [row_id])
 
 
 def _forget_cached(env, ids, *names):

@@ -2,7 +2,7 @@
 
 from odoo.osv import expression
 
-from .attachments import WAITING
+from .rows import WAITING
 from .rules import active_rules, to_sql
 
 WINDOW = 1000  # rows that one query looks through

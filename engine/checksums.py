@@ -6,17 +6,21 @@ Odoo reads such attachments all the same, so their bytes count as much as others
 
 import logging
 import os
+from collections import namedtuple
 
 from psycopg2 import DataError
 
 from ..utils.digests import size_and_digests
-from .attachments import UNMEASURED, note_measured, note_unmeasurable
+from .attachments import note_measured, note_unmeasurable
+from .local_files import open_content
+from .rows import UNMEASURED
 from .rules import active_rules
 from .transaction import retrying
 from .translate import Translator
-from .upload_source import open_content
 
 _logger = logging.getLogger(__name__)
+
+Recorded = namedtuple("Recorded", "id store_fname size checksum")
 
 BATCH = 200  # rows looked up at once
 REST_DAYS = 7  # before what could not be measured is looked at again
@@ -86,20 +90,21 @@ def _unmeasured(env, condition, values, due=True):
 
 def _measure_one(env, row_id):
     env.cr.execute(
-        "SELECT store_fname, file_size, checksum FROM ir_attachment WHERE id = %s",
+        "SELECT id, store_fname, file_size, checksum FROM ir_attachment WHERE id = %s",
         (row_id,),
     )
-    fname, size, checksum = env.cr.fetchone() or (None, 0, "")
-    if size is not None and checksum is not None:
+    found = env.cr.fetchone()
+    row = found and Recorded(*found)
+    if not row or None not in (row.size, row.checksum):
         return  # gone, or recorded meanwhile
-    with open_content(env, row_id, fname) as content:
-        found_size, found_checksum = size_and_digests(content, "sha1")
-    if fname and not _is_named_after(fname, found_checksum):
+    with open_content(env, row) as content:
+        size, checksum = size_and_digests(content, "sha1")
+    if row.store_fname and not _is_named_after(row.store_fname, checksum):
         raise OSError("its file is damaged")
-    if (size not in (None, found_size)) or checksum not in (None, found_checksum):
+    if row.size not in (None, size) or row.checksum not in (None, checksum):
         # one of the two is there and contradicts the bytes
         raise OSError("its content is not what was recorded")
-    note_measured(env, row_id, found_size, found_checksum)
+    note_measured(env, row_id, size, checksum)
 
 
 def _is_named_after(fname, checksum):

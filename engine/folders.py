@@ -45,6 +45,12 @@ class Folders:
             return self._overflow(rule, month, folder)
         return folder["id"]
 
+    def fill(self, folder_id):
+        """Use the folder no more: Drive said that it is full."""
+        for folder in self._known.values():
+            if folder["id"] == folder_id:
+                folder["count"] = MAX_ITEMS
+
     def forget(self):
         """Check every folder again: Drive said that one of them is gone."""
         self._known.clear()

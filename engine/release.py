@@ -1,16 +1,16 @@
 """Giving local bytes back to the disk, never before the copy in Drive is a proven fact."""
 
 import logging
-import os
 
 from odoo.exceptions import UserError
 
 from ..drive.compare import SAME, compare
 from ..drive.errors import DriveError
-from ..utils.digests import size_and_digests
-from .attachments import HERE, Copy, drop_bytes
+from .attachments import drop_bytes
+from .local_files import is_whole, measure
+from .reader.preview import keep_thumbnails
+from .rows import HERE, Copy
 from .rules import coverage
-from .upload_source import open_content
 
 _logger = logging.getLogger(__name__)
 
@@ -109,13 +109,11 @@ def _proven(env, client, rows):
 
 def _measured(env, row):
     """The row with sha1 and size of the bytes that are here, None without any."""
-    try:
-        with open_content(env, row.id, row.store_fname) as content:
-            size, sha1 = size_and_digests(content, "sha1")
-    except OSError as err:
-        _logger.info("Attachment %s has no local copy to free: %s", row.id, err)
+    found = measure(env, row)
+    if found is None:
+        _logger.info("Attachment %s has no local copy to free", row.id)
         return None
-    return row._replace(cloud_sha1=sha1, cloud_size_bytes=size)
+    return row._replace(cloud_sha1=found.sha1, cloud_size_bytes=found.size)
 
 
 def _release(env, rows):
@@ -127,7 +125,7 @@ def _release(env, rows):
     if not rows:
         return 0
     attachments = env["ir.attachment"].sudo()
-    attachments.browse([row.id for row in rows]).exists()._keep_thumbnails()
+    keep_thumbnails(attachments.browse([row.id for row in rows]).exists())
     env.cr.commit()  # pictures take their time: go on in a new snapshot
     return _freed(env, drop_bytes(env, rows))
 
@@ -143,13 +141,8 @@ def _freed(env, released):
 
 def _has_size_here(env, row):
     """Whether its file in the filestore, if it has one, is as long as it was sent."""
-    if not row.store_fname:
-        return True  # the column is compared where it is given up
-    try:
-        path = env["ir.attachment"]._full_path(row.store_fname)
-        return os.path.getsize(path) == row.cloud_size_bytes
-    except OSError:
-        return False
+    # a column is compared where it is given up
+    return not row.store_fname or is_whole(env, row, row.cloud_size_bytes)
 
 
 def _files_in_use(env, fnames, checksums):

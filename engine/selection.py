@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import namedtuple
 
 from odoo.exceptions import UserError
 from odoo.tools import human_size
@@ -10,9 +11,12 @@ from ..drive.client import FILE_FIELDS
 from ..drive.errors import DriveError
 from ..drive.query import FOLDER_TYPE, children_of
 from . import candidates
+from .local_files import is_whole
 from .messages import Messages
 from .metadata import DATABASE
 from .translate import Translator
+
+_File = namedtuple("_File", "id store_fname")
 
 SAMPLE = 10  # names shown before somebody confirms
 DISK_RESERVE = 64 * 1024 * 1024  # bytes a restore leaves free
@@ -58,17 +62,13 @@ def remote(env):
 
 def _lost_ids(env):
     """Attachments in the cloud whose row names a local file that is not there."""
-    attachments = env["ir.attachment"]
-    attachments.flush()
+    env["ir.attachment"].flush()
     env.cr.execute(
         "SELECT id, store_fname FROM ir_attachment WHERE cloud_file_id IS NOT NULL"
         " AND cloud_size_bytes > 0 AND store_fname IS NOT NULL"
     )
-    return [
-        number
-        for number, fname in env.cr.fetchall()
-        if not os.path.exists(attachments._full_path(fname))
-    ]
+    rows = [_File(*row) for row in env.cr.fetchall()]
+    return [row.id for row in rows if not is_whole(env, row)]
 
 
 def preview_rows(env, domain):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from odoo.tools import config, mute_logger
 
+from ..engine.local_files import is_here
 from ..engine.transaction import retrying
 from .common import CloudCase
 
@@ -70,7 +71,7 @@ class ContentCase(CloudCase):
     def in_drive(self, content=None, **options):
         """An attachment with its bytes in Drive alone."""
         attachment = self.make_in("drive", content, **options)
-        self.assertFalse(attachment._has_local_bytes())
+        self.assertFalse(is_here(attachment))
         return attachment
 
     def why(self, attachment):

@@ -25,6 +25,7 @@ from odoo.tests.common import get_db_name
 
 from ..dev import paths
 from ..dev.postgres import Cluster
+from ..engine.outbox.deliver import deliver
 from ..odoo_bridge import fresh_environment
 from .common import ENDPOINTS, TABLES, CloudCase
 from .common_server import OdooServer
@@ -42,10 +43,11 @@ AND (table_name LIKE 'cloud\\_storage%' AND table_name != 'cloud_storage_auth'
 """
 #: What the crons do in a night, in a process of its own.
 NIGHT = """
+from odoo.addons.cloud_storage.engine.outbox.deliver import deliver
 service = env["cloud_storage.sync.service"]
 service.automatic_sync()
 service.reconcile_cloud_references(200)
-env["cloud_storage.trash"]._process()
+deliver(env)
 env.cr.commit()
 """
 #: What of a file in Drive is nobody's business but its database's.
@@ -287,10 +289,10 @@ class TimeTravelCase(CloudCase):
     def process_trash(self):
         """Let Drive hear of deletions, however long that is put off."""
         with self.traveller.env() as env:
-            env["cloud_storage.trash"]._process()
+            deliver(env)
         self.days_pass(40)
         with self.traveller.env() as env:
-            env["cloud_storage.trash"]._process()
+            deliver(env)
 
     def go_back(self, contents):
         """Restore the database to its backup, with what its attachments held then."""
@@ -319,7 +321,7 @@ class TimeTravelCase(CloudCase):
                 service = env["cloud_storage.sync.service"]
                 service.automatic_sync()
                 service.reconcile_cloud_references(200)
-                env["cloud_storage.trash"]._process()
+                deliver(env)
                 env.cr.commit()
                 env["ir.attachment"]._gc_file_store()
             self.days_pass(number)

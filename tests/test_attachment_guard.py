@@ -4,7 +4,7 @@ import xmlrpc.client
 from odoo.exceptions import AccessError
 from odoo.tools import mute_logger
 
-from ..models.ir_attachment import CLOUD_FIELDS
+from ..models.attachment.attachment import CLOUD_FIELDS
 from .common_content import ContentCase
 
 VALUES = {

@@ -8,7 +8,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import mute_logger
 
 from ..engine import runner
-from ..models.ir_attachment_restore import PARTS
+from ..engine.outbox.deliver import deliver
+from ..engine.restoring import PARTS
 from .common_content import ContentCase
 
 
@@ -22,7 +23,7 @@ class TestAttachmentLife(ContentCase):
     def process(self):
         """Tell Drive what is in the queue."""
         self.cr.commit()
-        return self.env["cloud_storage.trash"]._process()
+        return deliver(self.env)
 
     @contextlib.contextmanager
     def rolled_back(self):

@@ -1,6 +1,6 @@
 from unittest.mock import patch
 
-from ..models.ir_attachment_schema import INDEXES
+from ..models.attachment.schema import INDEXES
 from .common import CloudCase
 
 NAME = "ir_attachment_cloud_file_idx"

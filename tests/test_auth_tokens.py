@@ -8,6 +8,7 @@ from odoo.exceptions import UserError
 
 from ..drive import oauth_transport
 from ..drive.errors import TransientError
+from ..engine.outbox.deliver import deliver
 from .common_auth import AuthCase, environment
 from .odoo_process import run_at_once
 
@@ -420,7 +421,7 @@ class TestCopiedDatabase(TokenCase):
         self.cr.commit()
         self.attachment.unlink()
         self.cr.commit()
-        self.env["cloud_storage.trash"]._process()
+        deliver(self.env)
         self.assertFalse(self.drive_file(file_id)["trashed"])
         self.assertFalse(self.changes())
 

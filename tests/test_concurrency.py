@@ -8,6 +8,7 @@ from contextlib import closing
 from odoo import SUPERUSER_ID, api
 
 from ..engine import runner
+from ..engine.outbox.deliver import deliver
 from ..engine.transaction import Deadline, retrying
 from ..odoo_bridge import environments
 from .odoo_process import OdooShell
@@ -124,7 +125,7 @@ class TestConcurrency(RestoreCase):
         """Let the queues run empty, as the crons do in time."""
         self.emulator.clear_faults()
         self.sync(limit=0)
-        while self.env["cloud_storage.trash"]._process():
+        while deliver(self.env):
             continue
         self.reconcile(0)
 

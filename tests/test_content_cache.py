@@ -9,8 +9,8 @@ import time
 from odoo.exceptions import UserError
 from odoo.tools import mute_logger
 
+from ..cache.shared import memory_cache
 from ..exceptions import CloudFileError
-from ..utils.shared_cache import MEMORY
 from .common_content import MB, ContentCase
 
 
@@ -24,7 +24,7 @@ class TestContentCache(ContentCase):
 
     def forget_memory(self):
         """As in another process."""
-        MEMORY.clear(self.cr.dbname)
+        memory_cache(self.cr.dbname).clear()
         self.env.cache.invalidate()
 
     # -- the way of the bytes ------------------------------------------------------------
@@ -54,7 +54,7 @@ class TestContentCache(ContentCase):
         with open(self.entry(attachment), "r+b") as file:
             file.write(b"d")
         self.forget_memory()
-        with mute_logger("odoo.addons.cloud_storage.utils.disk_cache"):
+        with mute_logger("odoo.addons.cloud_storage.cache.disk"):
             self.assertEqual(attachment.raw, b"sound")
         self.assertEqual(self.downloads(), 2)
 
@@ -86,16 +86,16 @@ class TestContentCache(ContentCase):
         files = [self.in_drive() for _i in range(3)]
         for attachment in files:
             self.assertTrue(attachment.raw)
-        self.assertEqual(MEMORY.stats()["files"], 1)
+        self.assertEqual(memory_cache(self.cr.dbname).stats()["files"], 1)
         self.config.max_cache_size = 0
         self.forget_memory()
         self.assertTrue(files[0].raw)
-        self.assertEqual(MEMORY.stats()["files"], 0)
+        self.assertEqual(memory_cache(self.cr.dbname).stats()["files"], 0)
 
     def test_large_file_stays_out_of_memory(self):
         attachment = self.in_drive(bytes(20 * MB), name="large.bin")
         self.assertEqual(len(attachment.raw), 20 * MB)
-        self.assertEqual(MEMORY.stats()["bytes"], 0)
+        self.assertEqual(memory_cache(self.cr.dbname).stats()["bytes"], 0)
         self.assertTrue(self.entry(attachment))
 
     def test_autovacuum_sweeps(self):

@@ -7,6 +7,7 @@ import odoo
 from odoo import SUPERUSER_ID, api
 from odoo.tools import config
 
+from ..engine.reader import preview
 from .common_content import ContentCase, picture
 
 #: A database of the test run in which the addon is not installed.
@@ -165,7 +166,7 @@ class TestCosts(ContentCase):
             *(self.make_in("drive", content, name="p.png") for _i in range(count))
         )
         if name.endswith("128x128"):
-            files._make_thumbnails(content)
+            preview.make_thumbnails(files[0], content)
         line = [name]
         for _turn in range(2):
             self.env.cache.invalidate()

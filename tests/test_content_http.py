@@ -4,6 +4,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from PIL import Image
 
+from ..engine.local_files import is_here
+from ..engine.reader import preview
 from .common_content import ContentCase, picture
 
 
@@ -128,7 +130,7 @@ class TestWebImage(ContentCase):
         # as after the memory of every process and the whole contents went
         cache = self.env["ir.attachment"]._disk_cache()
         content = self.emulator.content(attachment.cloud_file_id)
-        attachment._make_thumbnails(content)
+        preview.make_thumbnails(attachment, content)
         self.assertFalse(cache.read(attachment.cloud_sha1))
         for size, expected in (("128x128", (128, 64)), ("256x256", (256, 128)),
                                ("64x64", (64, 32)), ("200x100", (200, 100))):
@@ -185,7 +187,7 @@ class TestWebImage(ContentCase):
         before = [self.get(path + field, user).content for field in fields]
         self.config.delete_local_after_sync = True
         self.assertTrue(original.sync_to_cloud(), self.why(original))
-        self.assertFalse(original._has_local_bytes())
+        self.assertFalse(is_here(original))
         self.cr.commit()
         self.emulator.clear_requests()
         after = [self.get(path + field, user).content for field in fields[1:]]

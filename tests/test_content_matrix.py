@@ -3,6 +3,8 @@ import itertools
 
 from odoo.tools import human_size
 
+from ..engine.local_files import is_here
+from ..engine.outbox.deliver import deliver
 from .common_content import PLACES, SAMPLES, ContentCase
 
 
@@ -73,7 +75,7 @@ class TestContentMatrix(ContentCase):
             self.assertEqual((copied.type, copied.url), ("binary", False))
             self.assertEqual(copied.cloud_sync_status, "local")
             self.assertFalse(copied.cloud_file_id)
-            self.assertTrue(copied._has_local_bytes())
+            self.assertTrue(is_here(copied))
             attachment.unlink()
             self.assertEqual(copied.raw, content)
 
@@ -103,7 +105,7 @@ class TestContentMatrix(ContentCase):
                 self.assertEqual((attachment.type, attachment.url), ("binary", False))
                 self.assertEqual(attachment.cloud_sync_status, "local")
                 self.assertFalse(attachment.cloud_file_id)
-            self.env["cloud_storage.trash"]._process()
+            deliver(self.env)
             self.assertFalse(self.drive_files())
 
         self.each(check)
@@ -116,7 +118,7 @@ class TestContentMatrix(ContentCase):
             before = attachment.read(fields)
             self.config.delete_local_after_sync = True
             self.assertTrue(attachment.sync_to_cloud())
-            self.assertFalse(attachment._has_local_bytes())
+            self.assertFalse(is_here(attachment))
             self.assertEqual(attachment.read(fields), before)
 
     def test_virtual_record(self):

@@ -5,6 +5,7 @@ import shutil
 from odoo.exceptions import UserError
 from odoo.tools import config
 
+from ..drive.errors import ReadOnlyError
 from ..engine.account.database import has_marker
 from .common import CloudCase
 from .odoo_process import run_shell
@@ -22,6 +23,7 @@ def may_write(auth):
 MISUSE = (
     LOOK
     + """
+from odoo.addons.cloud_storage.engine.outbox.deliver import deliver
 files = env["ir.attachment"].browse({ids})
 contents = [a.raw.decode() for a in files]
 files.unlink()
@@ -31,7 +33,7 @@ env["ir.attachment"].create({{
 env.cr.commit()
 service = env["cloud_storage.sync.service"]
 service.automatic_sync()
-env["cloud_storage.trash"]._process()
+deliver(env)
 reconciled = service.reconcile_cloud_references()
 runs = env["cloud_storage.sync.run"].search([], limit=2).mapped("message")
 auth.invalidate_cache()
@@ -195,6 +197,20 @@ class TestBinding(CopyCase):
                 self.auth.action_confirm_database()
                 self.cr.commit()
                 self.test_consent_binds()
+
+    def test_service_of_a_copy_only_reads(self):
+        self.auth.database_name = "another"
+        self.cr.commit()
+        service = self.env["cloud_storage.sync.service"]
+        files = service._get_google_drive_service(self.auth).files()
+        self.assertEqual(files.list().execute()["files"], [])
+        with self.assertRaises(ReadOnlyError):
+            files.create(body={"name": "from a copy"}).execute()
+        client = self.auth._drive_client()
+        with self.assertRaises(ReadOnlyError):
+            client.trash("any")
+        with self.assertRaises(ReadOnlyError):
+            client.session().post(client.api_root + "upload/drive/v3/files")
 
     def test_pg_upgrade_needs_one_click(self):
         self.auth.database_cluster = "1"

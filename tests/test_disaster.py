@@ -27,13 +27,14 @@ report({
 })
 """
 DELETE_ALL = """
+from odoo.addons.cloud_storage.engine.outbox.deliver import deliver
 files = env["ir.attachment"].browse(%s)
 links = [a.raw.decode() for a in files]
 files.unlink()
 env.cr.commit()
 service = env["cloud_storage.sync.service"]
 service.automatic_sync()
-env["cloud_storage.trash"]._process()
+deliver(env)
 report([links, service.reconcile_cloud_references()["fixed"]])
 """
 

@@ -9,6 +9,7 @@ from odoo import fields
 from ..drive import retry
 from ..engine import release, savings
 from ..engine.jobs.results import Results
+from ..engine.outbox.deliver import deliver
 from .common import CloudCase
 
 MB = 1024 * 1024
@@ -76,7 +77,7 @@ class TestUpload(CloudCase):
         self.assertEqual(self.sync()["errors"], 1)
         self.assertEqual(attachment.cloud_sync_status, "error")
         self.assertIn("sha1", attachment.cloud_error_message)
-        self.env["cloud_storage.trash"]._process()  # as the next cron does
+        deliver(self.env)  # as the next cron does
         self.assertFalse(self.drive_files())
         self.assertTrue(os.path.exists(self.local_path(attachment)))
         self.assertEqual(self.sync()["synced"], 1)
@@ -114,7 +115,7 @@ class TestUpload(CloudCase):
         self.assertEqual(attachment.raw, b"newer content")
         self.assertEqual(self.sync()["synced"], 1)
         self.assertOnDrive(attachment, b"newer content")
-        self.env["cloud_storage.trash"]._process()
+        deliver(self.env)
         self.assertEqual(len(self.drive_files()), 1)
 
     def test_deleted_while_it_was_uploaded(self):
@@ -127,7 +128,7 @@ class TestUpload(CloudCase):
                 env.cr.commit()
         self.fresh()
         self.assertFalse(attachment.exists())
-        self.env["cloud_storage.trash"]._process()
+        deliver(self.env)
         self.assertFalse(self.drive_files())
 
 
@@ -361,7 +362,7 @@ class TestDeduplicate(CloudCase):
         return second
 
     def assertStillThere(self, attachment):
-        self.env["cloud_storage.trash"]._process()
+        deliver(self.env)
         self.collect_garbage()
         self.env["ir.attachment"]._clear_cloud_cache()
         self.fresh()
@@ -373,7 +374,7 @@ class TestDeduplicate(CloudCase):
         with self.other_transaction() as env:
             env["ir.attachment"].browse(attachment.id).unlink()
             env.cr.commit()
-            env["cloud_storage.trash"]._process()
+            deliver(env)
         return True
 
     def test_last_user_goes_while_its_file_is_shared(self):
@@ -398,15 +399,14 @@ class TestDeduplicate(CloudCase):
     def test_trash_waits_for_the_last_user(self):
         one, two = self.make_attachment(b"same"), self.make_attachment(b"same")
         self.sync()
-        trash = self.env["cloud_storage.trash"]
         one.unlink()
         self.cr.commit()
-        trash._process()
+        deliver(self.env)
         self.assertOnDrive(two, b"same")
         self.assertEqual(len(self.drive_files()), 1)
         two.unlink()
         self.cr.commit()
-        trash._process()
+        deliver(self.env)
         self.assertFalse(self.drive_files())
 
 

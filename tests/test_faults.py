@@ -7,6 +7,7 @@ from odoo import fields
 
 from ..drive import retry, source
 from ..engine.account.rate_limit import limits_of
+from ..engine.outbox.deliver import deliver
 from .common import CloudCase
 
 MB = 1024 * 1024
@@ -313,7 +314,7 @@ class TestResumable(FaultCase):
         self.config.auth_id = self.make_account("second@example.com")
         self.assertUploadedBy("second@example.com")
         self.assertNotEqual(self.attachment.cloud_file_id, left["id"])
-        self.env["cloud_storage.trash"]._process()
+        deliver(self.env)
         self.assertTrue(self.drive_file(left["id"])["trashed"])
         self.assertEqual(len(self.drive_files()), 1)
         self.assertTrue(first.exists())

@@ -111,17 +111,14 @@ class TestFileProxy(ProxyCase):
 
     def test_ranges_from_local_bytes(self):
         attachment = self.make_public_file()
-        attachment._write_columns(
-            store_fname=attachment._file_write(self.content, attachment.checksum)
-        )
-        self.cr.commit()
+        name = attachment._file_write(self.content, attachment.checksum)
+        self.set_bytes(attachment, store_fname=name)
         self.assertAnswers(attachment)
         self.assertEqual(self.emulator.count(), 0)
 
     def test_ranges_of_a_file_in_the_database(self):
         attachment = self.make_public_file()
-        attachment._write_columns(db_datas=self.content)
-        self.cr.commit()
+        self.set_bytes(attachment, db_datas=self.content)
         self.assertAnswers(attachment)
         self.assertEqual(self.emulator.count(), 0)
 
@@ -146,8 +143,7 @@ class TestFileProxy(ProxyCase):
 
     def test_lost_local_bytes_come_from_the_cloud(self):
         attachment = self.make_public_file()
-        attachment._write_columns(store_fname="00/" + "0" * 40)
-        self.cr.commit()
+        self.set_bytes(attachment, store_fname="00/" + "0" * 40)
         self.assertTrue(self.want(attachment, {}).content == self.content)
 
     def test_truncated_local_bytes_are_not_served(self):
@@ -156,8 +152,7 @@ class TestFileProxy(ProxyCase):
         with open(attachment._full_path(name), "wb") as file:
             file.write(self.content[:-1])
         self.addCleanup(os.unlink, attachment._full_path(name))
-        attachment._write_columns(store_fname=name)
-        self.cr.commit()
+        self.set_bytes(attachment, store_fname=name)
         self.assertTrue(self.want(attachment, {}).content == self.content)
 
     # -- without a body ----------------------------------------------------------------

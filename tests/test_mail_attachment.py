@@ -1,5 +1,6 @@
 from odoo.exceptions import ValidationError
 
+from ..engine.outbox.deliver import deliver
 from .common_content import ContentCase
 from .mailbox import Mailbox
 
@@ -107,4 +108,4 @@ class TestMailAttachment(ContentCase):
         message.unlink()
         self.cr.commit()
         if not attachment.exists():
-            self.assertEqual(self.env["cloud_storage.trash"]._process(), 1)
+            self.assertEqual(deliver(self.env), 1)

@@ -5,9 +5,11 @@ from unittest.mock import patch
 from odoo.tools import mute_logger
 
 from ..engine.metadata import ATTACHMENT, CHECKSUM, RECORD
+from ..engine.outbox import queue
+from ..engine.outbox.deliver import Outbox, deliver
 from .common_content import ContentCase
 
-TRASH = "odoo.addons.cloud_storage.models.cloud_storage_trash"
+TRASH = "odoo.addons.cloud_storage.engine.outbox.deliver"
 #: A field name that makes the record's mark longer than Drive takes.
 LONG_FIELD = "x_" + "long_" * 30
 
@@ -25,7 +27,7 @@ class MarksCase(ContentCase):
     def process(self):
         """Tell Drive what is in the queue and due."""
         self.cr.commit()
-        return self.env["cloud_storage.trash"]._process()
+        return deliver(self.env)
 
     def queue(self):
         """Rows that wait."""
@@ -609,7 +611,7 @@ class TestMarksRobust(MarksCase):
                     "UPDATE cloud_storage_trash SET attempts = %s WHERE id = %s",
                     (attempts, row.id),
                 )
-                trash._postpone(row.id)
+                queue.postpone(self.env, [row.id])
                 row.invalidate_cache()
                 wait = (row.next_attempt - row.queued_at).total_seconds()
                 self.assertLessEqual(0, wait)
@@ -623,15 +625,14 @@ class TestMarksRobust(MarksCase):
             attachment.res_id = self.other
             attachment.flush()
         self.update_sql(bad, cloud_auth_id=None)
-        cls = type(self.env["cloud_storage.trash"])
-        real = cls._follow
+        real = Outbox._mark
 
-        def broken(records, row_id, file_id, clients):
+        def broken(outbox, row_id, file_id):
             if file_id == bad.cloud_file_id:
-                records.env.cr.execute("SELECT 1/0")
-            return real(records, row_id, file_id, clients)
+                outbox.env.cr.execute("SELECT 1/0")
+            return real(outbox, row_id, file_id)
 
-        with patch.object(cls, "_follow", broken), mute_logger(TRASH, "odoo.sql_db"):
+        with patch.object(Outbox, "_mark", broken), mute_logger(TRASH, "odoo.sql_db"):
             self.assertEqual(self.process(), 1)
         self.assertMarked(good)
         self.assertEqual(self.queue().mapped("attempts"), [1])
@@ -652,7 +653,7 @@ class TestMarksRobust(MarksCase):
 
     def process_elsewhere(self):
         with self.other_transaction() as env:
-            return env["cloud_storage.trash"]._process()
+            return deliver(env)
 
     def test_no_lock_while_drive_is_asked(self):
         """Deleting an account or a row meanwhile waits for nothing."""

@@ -4,6 +4,7 @@ import os
 import uuid
 
 from ..engine import release
+from ..engine.local_files import is_here
 from .common_content import MB, ContentCase
 
 
@@ -45,7 +46,7 @@ class TestMeasure(ContentCase):
         self.assertEqual(attachment.raw, content)
         self.assertTrue(attachment.sync_to_cloud())
         self.forget()
-        self.assertFalse(attachment._has_local_bytes())
+        self.assertFalse(is_here(attachment))
         self.assertOnDrive(attachment, content)
         self.assertIntact(attachment, "old.txt", content)
 
@@ -55,7 +56,7 @@ class TestMeasure(ContentCase):
         self.assertEqual(self.sync()["synced"], 3)
         self.forget()
         for attachment, content in zip(files, contents):
-            self.assertFalse(attachment._has_local_bytes())
+            self.assertFalse(is_here(attachment))
             self.assertIntact(attachment, "old.txt", content)
 
     def test_limits_hold_for_the_true_size(self):
@@ -112,7 +113,7 @@ class TestMeasure(ContentCase):
                 finally:
                     parameters.set_param("ir_attachment.location", "file")
                 self.collect(attachment)
-                self.assertTrue(attachment._has_local_bytes())
+                self.assertTrue(is_here(attachment))
                 self.assertIntact(attachment, "note.txt", content)
 
     def test_synced_and_restored_without_a_checksum(self):
@@ -143,4 +144,4 @@ class TestMeasure(ContentCase):
         proven = release._proven(self.env, self.auth._drive_client, rows)
         self.assertEqual(release._release(self.env, proven), 0)
         self.fresh()
-        self.assertTrue(all(a._has_local_bytes() for a in files))
+        self.assertTrue(all(is_here(a) for a in files))

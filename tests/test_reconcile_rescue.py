@@ -4,6 +4,7 @@ import os
 
 from odoo.tools import mute_logger
 
+from ..engine.local_files import is_here
 from .mailbox import Mailbox
 from .test_reconcile import ReconcileCase
 
@@ -313,7 +314,7 @@ class TestSiblings(RescueCase):
         self.emulator.remove_file(file.cloud_file_id)
         self.reconcile()
         self.assertEqual(file.cloud_sync_status, "error")
-        self.assertFalse(file._has_local_bytes())
+        self.assertFalse(is_here(file))
 
     def test_sibling_in_the_trash_of_drive_is_none(self):
         self.config.deduplicate = False
@@ -340,8 +341,8 @@ class TestOneBadItem(RescueCase):
         "create_date = NULL",
     )
 
-    @mute_logger("odoo.addons.cloud_storage.models.reconcile_run")
-    @mute_logger("odoo.addons.cloud_storage.models.reconcile_drift")
+    @mute_logger("odoo.addons.cloud_storage.engine.jobs.reconcile.compare")
+    @mute_logger("odoo.addons.cloud_storage.engine.jobs.reconcile.repair")
     def test_bad_rows(self):
         for columns in self.BAD_ROWS:
             with self.subTest(columns=columns):
@@ -356,7 +357,7 @@ class TestOneBadItem(RescueCase):
                 self.cr.execute("DELETE FROM ir_attachment WHERE id = %s", (bad.id,))
                 self.cr.commit()
 
-    @mute_logger("odoo.addons.cloud_storage.models.reconcile_run")
+    @mute_logger("odoo.addons.cloud_storage.engine.jobs.reconcile.compare")
     def test_bad_marks(self):
         good = self.synced(keep=False)
         self.emulator.edit_file(good.cloud_file_id, trashed=True)

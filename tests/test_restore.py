@@ -1,8 +1,14 @@
 import hashlib
+import os
+import time
 
 from odoo.exceptions import AccessError, UserError
 
+from ..engine.restoring import PARTS
+from ..engine.transaction import retrying
 from .test_reconcile import ReconcileCase
+
+MB = 1024 * 1024
 
 
 class RestoreCase(ReconcileCase):
@@ -215,6 +221,35 @@ class TestRestoreTroubles(RestoreCase):
         self.assertEqual((run.state, run.total_success), ("done", 4))
         for file, content in zip(files, contents):
             self.assertRestored(file, content)
+
+    def restore_elsewhere(self):
+        with self.other_transaction() as env:
+            env["cloud_storage.sync.service"].automatic_sync()
+
+    def test_stop_in_the_middle_of_a_large_file(self):
+        content = os.urandom(20 * MB)
+        file = self.synced(keep=False, content=content, name="large.pdf")
+        self.env["ir.attachment"]._clear_cloud_cache()
+        action = self.wizard(mode="all").action_confirm()
+        run = self.env["cloud_storage.sync.run"].browse(action["res_id"])
+        parts = file._full_path(PARTS)
+        self.emulator.fault("files.media", times=-1, rate=MB / 2)  # 40 seconds of it
+        with self.in_thread(self.restore_elsewhere) as future:
+            self.wait_for(lambda: os.path.isdir(parts) and os.listdir(parts))
+            self.fresh()
+            retrying(self.env, run.action_stop)
+            pressed = time.monotonic()
+            future.result(timeout=30)
+        self.assertLess(time.monotonic() - pressed, 5)
+        self.fresh()
+        self.assertEqual((run.state, run.total_errors), ("stopped", 0))
+        self.assertFalse(file.store_fname)
+        self.assertEqual(os.listdir(parts), [])
+        self.emulator.clear_faults()
+        run.action_resume()
+        self.background()
+        self.assertEqual(run.state, "done")
+        self.assertRestored(file, content)
 
     def test_outage_ends_the_run_and_resume_goes_on(self):
         files = self.synced(4, keep=False)

@@ -3,6 +3,7 @@ from datetime import timedelta
 from odoo import fields
 from odoo.exceptions import UserError
 
+from ..engine.outbox.deliver import deliver
 from ..engine.transaction import Deadline
 from .common_content import ContentCase
 
@@ -13,7 +14,7 @@ class TestTrash(ContentCase):
     def process(self):
         """Tell Drive what is in the queue and due."""
         self.cr.commit()
-        return self.env["cloud_storage.trash"]._process()
+        return deliver(self.env)
 
     def queue(self):
         """Rows that wait."""
@@ -23,7 +24,7 @@ class TestTrash(ContentCase):
         attachment = self.in_drive()
         attachment.unlink()
         with self.other_transaction() as env:
-            env["cloud_storage.trash"]._process()
+            deliver(env)
         self.assertTrue(self.drive_files())
         self.assertEqual(self.process(), 1)
         self.assertFalse(self.drive_files())
@@ -89,7 +90,7 @@ class TestTrash(ContentCase):
         self.sync()
         files.unlink()
         self.cr.commit()
-        self.assertEqual(self.env["cloud_storage.trash"]._process(Deadline(0)), 0)
+        self.assertEqual(deliver(self.env, Deadline(0)), 0)
         self.assertEqual(len(self.queue()), 5)
         self.assertEqual(self.process(), 5)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from odoo import fields
 
+from ..engine.outbox.deliver import deliver
 from .test_reconcile_rescue import RescueCase
 
 #: What the row of an attachment is to a backup made before the file left.
@@ -168,12 +169,11 @@ class TestNothingIsTrashed(UnusedCase):
         drive_id = file.cloud_file_id
         file.unlink()
         self.cr.commit()
-        trash = self.env["cloud_storage.trash"]
-        self.assertEqual(trash._process(), 0)
+        self.assertEqual(deliver(self.env), 0)
         self.assertFalse(self.is_trashed(drive_id))
         lost.unlink()
         self.cr.commit()
-        self.assertEqual(trash._process(), 1)
+        self.assertEqual(deliver(self.env), 1)
         self.assertTrue(self.is_trashed(drive_id))
 
     def test_names_still_follow(self):
@@ -182,7 +182,7 @@ class TestNothingIsTrashed(UnusedCase):
         file.name = "renamed.txt"
         file.flush()
         self.cr.commit()
-        self.assertEqual(self.env["cloud_storage.trash"]._process(), 1)
+        self.assertEqual(deliver(self.env), 1)
 
     def test_flagged_attachments_lack_their_content(self):
         gone, file = self.synced(2, keep=False)
@@ -192,7 +192,7 @@ class TestNothingIsTrashed(UnusedCase):
         self.assertEqual(gone.cloud_sync_status, "error")
         file.unlink()
         self.cr.commit()
-        self.env["cloud_storage.trash"]._process()
+        deliver(self.env)
         self.assertFalse(self.is_trashed(drive_id))
 
     def test_system_files_do_not_count(self):
@@ -203,7 +203,7 @@ class TestNothingIsTrashed(UnusedCase):
         drive_id = file.cloud_file_id
         file.unlink()
         self.cr.commit()
-        self.env["cloud_storage.trash"]._process()
+        deliver(self.env)
         self.assertTrue(self.is_trashed(drive_id))
 
     def test_it_is_mailed_once(self):
@@ -223,7 +223,7 @@ class TestNothingIsTrashed(UnusedCase):
         self.assertEqual(self.drive_file(drive_id)["name"], "theirs.txt")
         file.unlink()
         self.cr.commit()
-        self.env["cloud_storage.trash"]._process()
+        deliver(self.env)
         self.assertFalse(self.is_trashed(drive_id))
         self.assertFalse(self.env["cloud_storage.trash"].search([]))
 

@@ -1,4 +1,4 @@
-"""Pure helpers of the addon: caches, HTTP decisions and file names.
+"""Pure helpers of the addon: HTTP decisions, file names, encryption.
 
 Nothing here imports Odoo, so that all of it can be tested, and reused, without one.
 """

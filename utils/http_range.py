@@ -5,18 +5,10 @@ without any I/O, so that they hold for any file that has a size and validators.
 """
 
 import re
+from datetime import timezone
 from typing import NamedTuple, Tuple
 
-from .http_validators import (
-    ANY,
-    as_utc,
-    format_http_date,
-    parse_etag,
-    parse_etags,
-    parse_http_date,
-    strongly_equal,
-    weakly_equal,
-)
+from werkzeug.http import http_date, parse_date, parse_etags, unquote_etag
 
 # Many small ranges cost the server more than the client (section 17.15).
 MAX_RANGES = 16
@@ -97,16 +89,15 @@ def decide(method, headers, size, etag=None, last_modified=None):
     :param str etag: current entity tag in wire form, quotes included, or None
     :param datetime last_modified: aware, or naive in UTC; or None
     """
-    current = parse_etag(etag) if etag else None
-    modified = as_utc(last_modified) if last_modified else None
-    common = _common_headers(etag, last_modified)
-    if _is_stale_precondition(headers, current, modified):
+    modified = _as_utc(last_modified) if last_modified else None
+    common = _common_headers(etag, modified)
+    if _is_stale_precondition(headers, etag, modified):
         return _empty(412, common, ("Content-Length", "0"))
-    if _is_unchanged(headers, current, modified):
+    if _is_unchanged(headers, etag, modified):
         return _empty(304, common)
     send_body = method == "GET"
     try:
-        ranges = _applicable_ranges(method, headers, size, current, modified)
+        ranges = _applicable_ranges(method, headers, size, etag, modified)
     except RangeNotSatisfiable:
         unsatisfied = ("Content-Range", "bytes */%d" % size)
         return _empty(416, common, unsatisfied, ("Content-Length", "0"))
@@ -151,55 +142,77 @@ def _resolve(first, last, size):
     return ByteRange(start, end) if start < size else None
 
 
-def _is_stale_precondition(headers, current, modified):
+def _is_stale_precondition(headers, etag, modified):
     """Steps 1 and 2 of section 13.2.2: the client wants just the version it knows."""
     if_match = headers.get("If-Match")
     if if_match is not None:
-        etags = parse_etags(if_match)
-        return etags != ANY and not _has_match(etags, current, strongly_equal)
-    date = parse_http_date(headers.get("If-Unmodified-Since"))
+        return not _names(if_match, etag, strongly=True)
+    date = _date(headers.get("If-Unmodified-Since"))
     return bool(date and modified and modified > date)
 
 
-def _is_unchanged(headers, current, modified):
+def _is_unchanged(headers, etag, modified):
     """Steps 3 and 4 of section 13.2.2: the client has this version already."""
     if_none_match = headers.get("If-None-Match")
     if if_none_match is not None:
-        etags = parse_etags(if_none_match)
-        return etags == ANY or _has_match(etags, current, weakly_equal)
-    date = parse_http_date(headers.get("If-Modified-Since"))
+        return _names(if_none_match, etag)
+    date = _date(headers.get("If-Modified-Since"))
     return bool(date and modified and modified <= date)
 
 
-def _applicable_ranges(method, headers, size, current, modified):
+def _applicable_ranges(method, headers, size, etag, modified):
     """Step 5 of section 13.2.2: ranges are for GET, and if ``If-Range`` agrees."""
     if method != "GET":
         return None
     if_range = headers.get("If-Range")
-    if if_range is not None and not _is_same_version(if_range, current, modified):
+    if if_range is not None and not _is_same_version(if_range, etag, modified):
         return None
     return parse_range(headers.get("Range"), size)
 
 
-def _is_same_version(if_range, current, modified):
-    """Section 13.1.5: the very same strong entity tag, or the exact date."""
-    etag = parse_etag(if_range)
-    if etag:
-        return bool(current) and strongly_equal(etag, current)
-    date = parse_http_date(if_range)
+def _is_same_version(if_range, etag, modified):
+    """Section 13.1.5: the very same strong entity tag, or the exact date.
+
+    Werkzeug's own ``parse_if_range_header`` drops the mark of a weak one.
+    """
+    if '"' in if_range:
+        return if_range.strip() == etag and not etag.startswith("W/")
+    date = _date(if_range)
     return date is not None and date == modified
 
 
-def _has_match(etags, current, equal):
-    return current is not None and any(equal(etag, current) for etag in etags)
+def _names(header, etag, strongly=False):
+    """Whether a list of entity tags has this one (None: the file has none), or any."""
+    # the time that Werkzeug's expression takes grows with the square of the blanks
+    etags = parse_etags(" ".join(header.split()))
+    opaque, weak = unquote_etag(etag)
+    if not strongly:
+        return etags.contains_weak(opaque)
+    return etags.star_tag or not weak and etags.contains(opaque)
 
 
-def _common_headers(etag, last_modified):
+def _date(header):
+    """The moment that a header names, in UTC; None when it is no date."""
+    try:
+        date = parse_date((header or "").strip() or None)
+        return date and _as_utc(date)
+    except (IndexError, OverflowError):  # email.utils of Python before 3.10
+        return None
+
+
+def _as_utc(moment):
+    """``moment`` in UTC in whole seconds; naive means UTC, as in Odoo and Werkzeug 0.16."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc).replace(microsecond=0)
+
+
+def _common_headers(etag, modified):
     headers = [("Accept-Ranges", "bytes")]
     if etag:
         headers.append(("ETag", etag))
-    if last_modified:
-        headers.append(("Last-Modified", format_http_date(last_modified)))
+    if modified:
+        headers.append(("Last-Modified", http_date(modified)))
     return tuple(headers)
 
 

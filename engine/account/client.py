@@ -45,11 +45,23 @@ class TokenSource:
                 raise AuthError(str(err), status=401) from err
 
 
+def live_accounts(env):
+    """The accounts that can be asked, as far as is known here."""
+    return (
+        env["cloud_storage.auth"]
+        .sudo()
+        .search(
+            [("is_active", "=", True), ("state", "in", ("authorized", "expired"))],
+            order="id",
+        )
+    )
+
+
 def drive_client(auth, write=False, rate=None, **options):
     """A client for an account that was found to be usable.
 
     :param auth: a ``cloud_storage.auth`` record in superuser mode
-    :param bool write: it is going to change Drive
+    :param bool write: it is going to change Drive; else it can not
     :param float rate: requests per second; its configuration's by default
     :param options: ``tries``, ``should_stop``, ``sleep`` of the
         :class:`~...drive.retry.Retrier`
@@ -69,6 +81,7 @@ def drive_client(auth, write=False, rate=None, **options):
         api_root=Credentials(auth).endpoint("google_api_root"),
         retrier=Retrier(pacer, limits.breaker, **options),
         shared_drive_id=auth.shared_drive_id,
+        read_only=not write,
     )
 
 

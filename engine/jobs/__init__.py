@@ -1,6 +1,7 @@
 """One class per kind of run."""
 
 from .migrate import MigrateJob
+from .reconcile.job import ReconcileJob
 from .restore import restore_job
 from .upload import UploadJob
 
@@ -12,4 +13,5 @@ JOBS = {
     "single": UploadJob,
     "restore": restore_job,
     "migrate": MigrateJob,
+    "reconcile": ReconcileJob,
 }

@@ -16,11 +16,12 @@ from odoo.exceptions import UserError
 from ...drive.errors import DriveError, OutOfTimeError, StoppedError
 from ...drive.pool import StopSignal
 from .. import candidates
-from ..transaction import retrying
+from ..transaction import Deadline, retrying
 
 _logger = logging.getLogger(__name__)
 
 BATCH = 500  # ids looked up at once
+FEW_TRIES = 2  # per request, for what is asked in passing
 LOOK_SECONDS = 0.5  # how often the stop button is looked at while Google is waited for
 
 
@@ -34,7 +35,7 @@ class Limits(StopSignal):
     def __init__(self, run, deadline):
         super().__init__()
         self._registry, self._run_id = run.env.registry, run.id
-        self._deadline = deadline
+        self.deadline = deadline
         self._lock = threading.Lock()
         self._next_look = 0.0
         #: Seconds that may be worked after the deadline, None: as long as it takes. What
@@ -45,7 +46,7 @@ class Limits(StopSignal):
         """:raises StoppedError: it is time to end; OutOfTimeError: until the next slice"""
         self._look()
         super().check()
-        if self.overtime is not None and self._deadline.is_over_by(self.overtime):
+        if self.overtime is not None and self.deadline.is_over_by(self.overtime):
             raise OutOfTimeError("out of time")
 
     def sleep(self, seconds):
@@ -92,6 +93,7 @@ class Job:
         self.env, self.deadline = self.run.env, deadline
         self.config, self.params = self.run.config_id, run._get_params()
         self.limits = Limits(run, deadline)
+        self._quick_clients = {}
         self.reason = None
         self.out_of_time = False
 
@@ -116,6 +118,19 @@ class Job:
         return auth._drive_client(
             should_stop=self.limits.check, sleep=self.limits.sleep, **options
         )
+
+    def quick_client(self, auth):
+        """As :meth:`client`, for what is asked in passing of any account: it soon gives up.
+
+        :raises UserError: the account can not be used
+        """
+        if auth.id not in self._quick_clients:
+            self._quick_clients[auth.id] = self.client(auth, tries=FEW_TRIES)
+        return self._quick_clients[auth.id]
+
+    def extend(self, seconds):
+        """Work so many seconds more, from now on."""
+        self.deadline = self.limits.deadline = Deadline(seconds)
 
     def must_pause(self):
         """Is the time over, did somebody press stop, is the addon about to leave?"""

@@ -8,7 +8,8 @@ import contextlib
 
 from ...drive.source import MULTIPART_LIMIT
 from .. import attachments, candidates
-from ..attachments import HERE, ROW_COLUMNS, SENDABLE, WAITING, Row
+from ..outbox import queue
+from ..rows import HERE, ROW_COLUMNS, SENDABLE, WAITING, Row
 from ..rules import WAITING_DOMAIN
 from ..transaction import CLAIM_LOCK, retrying
 
@@ -162,7 +163,7 @@ class Claims:
         large = [row.id for row in rows if (row.file_size or 0) > MULTIPART_LIMIT]
         records = self.env["ir.attachment"].browse(large)
         self.env["cloud_storage.secret"]._wipe(records, ["upload_session"])
-        trash = self.env["cloud_storage.trash"]
         for row in rows:
             if row.cloud_reserved_id:
-                trash._queue_given_up(row.cloud_reserved_id, row.cloud_reserved_for)
+                begun = (row.cloud_reserved_id, row.cloud_reserved_for)
+                queue.add_given_up(self.env, *begun)

@@ -18,6 +18,8 @@ from ...drive.upload import upload, verify
 from .. import attachments, candidates, selection
 from ..folders import ROOT_NAME, Folders
 from ..metadata import OURS, app_properties, drive_name
+from ..outbox import queue
+from ..reader.content import proven_content
 from ..rules import rule_of
 from ..transaction import retrying
 from .base import AttachmentJob
@@ -95,7 +97,7 @@ class MigrateJob(AttachmentJob):
         rows = retrying(self.env, lambda: self._reserve(attachment_id))
         if not rows:
             return None
-        size, sha1 = rows[0]._proven_content()
+        size, sha1 = proven_content(rows[0], self.client)
         copy = self._verify(rows[0], self._copy(rows[0], size), size, sha1)
         source_id = rows[0].cloud_file_id
         if self.after == "keep":
@@ -115,10 +117,9 @@ class MigrateJob(AttachmentJob):
         begun = rows.filtered("cloud_reserved_id")
         ours = begun.filtered(lambda a: a.cloud_reserved_for == place)[:1]
         reserved = ours.cloud_reserved_id or self.target.generate_ids(1)[0]
-        trash = self.env["cloud_storage.trash"]
         for other in {(a.cloud_reserved_id, a.cloud_reserved_for) for a in begun}:
             if other != (reserved, place):
-                trash._queue_given_up(*other)  # on the way to another account
+                queue.add_given_up(self.env, *other)  # on the way to another account
         rows.filtered(lambda a: a.cloud_reserved_id != reserved).write(
             {"cloud_reserved_id": reserved, "cloud_reserved_for": place}
         )
@@ -203,9 +204,8 @@ class MigrateJob(AttachmentJob):
 
     def _give_up(self, row):
         """Another id for the next try; what is under this one goes to the trash."""
-        self.env["cloud_storage.trash"]._queue_given_up(
-            row.cloud_reserved_id, row.cloud_reserved_for
-        )
+        begun = (row.cloud_reserved_id, row.cloud_reserved_for)
+        queue.add_given_up(self.env, *begun)
         self._sharers(row.cloud_file_id).write({"cloud_reserved_id": False})
 
     # -- the rows ----------------------------------------------------------------------
@@ -217,30 +217,19 @@ class MigrateJob(AttachmentJob):
         )
         rows.invalidate_cache()
         if not moved:
-            self._queue_trash(self.target_auth, copy["id"])
+            queue.add(self.env, self.target_auth.id, copy["id"])
             return None
         if self.after == "keep":
-            self._unqueue_trash(source_id)
+            queue.remove(self.env, [source_id])  # the trigger on the rows queued it
         return self.describe(moved[0])
-
-    def _queue_trash(self, auth, file_id):
-        self.env["cloud_storage.trash"].sudo().create(
-            {"auth_id": auth.id, "drive_file_id": file_id}
-        )
-
-    def _unqueue_trash(self, file_id):
-        """The trigger on the rows queued it."""
-        self.env.cr.execute(
-            "DELETE FROM cloud_storage_trash WHERE drive_file_id = %s", (file_id,)
-        )
 
     def _delete(self, source_id):
         """For good; should that fail, the queue still puts it in the trash."""
-        if self.env["cloud_storage.trash"]._is_used(source_id):
+        if queue.is_used(self.env, source_id):
             return
         try:
             self.source.delete(source_id)
         except (DriveError, UserError) as err:
             _logger.info("%s goes to the trash instead: %s", source_id, err)
             return
-        retrying(self.env, lambda: self._unqueue_trash(source_id))
+        retrying(self.env, lambda: queue.remove(self.env, [source_id]))

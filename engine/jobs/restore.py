@@ -1,6 +1,10 @@
 """Bringing files back: those of attachments, and those of a folder in Drive."""
 
-from .. import candidates, selection
+import functools
+
+from .. import candidates, restoring, selection
+from ..content.relink import adopt, has_content, relink
+from ..reader.content import READ_TRIES
 from ..transaction import retrying
 from .base import AttachmentJob, FileJob
 
@@ -9,6 +13,13 @@ def restore_job(run, deadline):
     """The job of a restore, by what its run names."""
     kind = FolderRestoreJob if "folder_id" in run._get_params() else RestoreJob
     return kind(run, deadline)
+
+
+def _bring_back(job, attachment):
+    # with the job's clients, which end with it, in the middle of a large file too
+    restoring.restore(attachment, functools.partial(job.client, tries=READ_TRIES))
+    if job.params.get("trash"):
+        attachment._forget_cloud()
 
 
 class RestoreJob(AttachmentJob):
@@ -32,9 +43,7 @@ class RestoreJob(AttachmentJob):
         if not attachment.cloud_file_id:
             return None  # deleted or written to meanwhile
         values = self.describe(attachment_id)
-        attachment._restore_one()
-        if self.params.get("trash"):
-            attachment._forget_cloud()
+        _bring_back(self, attachment)
         return values
 
 
@@ -71,24 +80,17 @@ class FolderRestoreJob(FileJob):
         wanted = selection.to_restore(self.env, dict(self.params, ids=users.ids))
         todo = candidates.search(self.env, wanted)
         for attachment in todo:
-            attachment._restore_one()
-            if self.params.get("trash"):
-                attachment._forget_cloud()
+            _bring_back(self, attachment)
         return self.describe(file, users[:1]) if todo or is_new else None
 
     def _users(self, file):
         """The attachments of a file, and whether they were made just now."""
         users = candidates.search(self.env, [("cloud_file_id", "=", file["id"])])
-        users = users or self.env["cloud_storage.sync.service"]._relink_file(
-            self.auth, file
-        )
-        if users or self.env["cloud_storage.sync.service"]._has_content(file):
+        users = users or relink(self.auth, file, self.quick_client)
+        if users or has_content(self.env, file, self.quick_client):
             return users, False
         record = (self.params["default_model"], self.params["default_id"], "")
-        return (
-            self.env["cloud_storage.sync.service"]._adopt(self.auth, file, record),
-            True,
-        )
+        return adopt(self.auth, file, record), True
 
     def describe(self, file, attachment=None):
         """Name and size of a file."""

@@ -7,7 +7,8 @@ from odoo import _
 
 from ...drive.errors import ChecksumError, InvalidRequestError
 from .. import attachments
-from ..attachments import Uploaded
+from ..outbox import queue
+from ..rows import Uploaded
 
 ATTEMPTS = 5  # failed runs after which a file waits for days
 
@@ -110,9 +111,7 @@ class Results:
     def _trash_unused(self, drive_ids):
         """The attachment changed or went while it was uploaded."""
         for drive_id in drive_ids:
-            self.env["cloud_storage.trash"].sudo().create(
-                {"auth_id": self.auth.id, "drive_file_id": drive_id}
-            )
+            queue.add(self.env, self.auth.id, drive_id)
 
     def _forget_sessions(self, ids):
         self.env["cloud_storage.secret"]._wipe(
@@ -126,9 +125,8 @@ class Results:
             forget_id = isinstance(err, (ChecksumError, InvalidRequestError))
             if forget_id:
                 self._forget_sessions([row.id])
-                self.env["cloud_storage.trash"]._queue_given_up(
-                    row.cloud_reserved_id, self.auth._reserved_for()
-                )
+                target = self.auth._reserved_for()
+                queue.add_given_up(self.env, row.cloud_reserved_id, target)
             attachments.mark_failed(self.env.cr, self.run.id, row.id, err, forget_id)
         failed = [outcome.task.key.id for outcome in outcomes]
         attachments.postpone(self.env.cr, failed, ATTEMPTS)

@@ -7,16 +7,22 @@ process may die anywhere and the next one knows where it stood.
 
 from collections import deque
 
-from ...drive.errors import DriveError, NotFoundError, StoppedError
+from ...drive.errors import (
+    DriveError,
+    FolderFullError,
+    ForbiddenError,
+    NotFoundError,
+    StoppedError,
+)
 from ...drive.pool import Task, UploadPool
 from ...drive.source import MULTIPART_LIMIT
 from ..checksums import measure_for
 from ..folders import Folders
+from ..local_files import opener
 from ..metadata import app_properties, drive_name
 from ..release import release_due, release_uploaded
 from ..rules import rule_of
 from ..transaction import retrying
-from ..upload_source import opener
 from .base import Job
 from .claims import ID_RESERVE, Claims
 from .duplicates import Duplicates, content_of
@@ -25,9 +31,8 @@ from .results import Results
 CLAIM_PER_WORKER = 8  # rows claimed ahead, per upload thread
 SETUP_SECONDS = 10  # that folders and the first files may take after the deadline
 RELEASE_TRIES = 4  # per request: an outage shall end it soon
-FLUSH_SECONDS = (
-    0.5  # how often results are written down and the stop button is looked at
-)
+SAME_REFUSALS = 5  # files in a row that are refused for one reason, before a run ends
+FLUSH_SECONDS = 0.5  # how often results are written down and Stop is looked at
 
 
 class UploadJob(Job):
@@ -39,6 +44,7 @@ class UploadJob(Job):
         self.claims = Claims(self.run, self.params.get("ids"))
         self.results, self.duplicates = Results(self.run), Duplicates(self.run)
         self._sessions = deque()
+        self._refused, self._refusals = None, 0  # the last reason, and how often in a row
 
     # -- the loop ------------------------------------------------------------------------
 
@@ -154,7 +160,7 @@ class UploadJob(Job):
                 "parents": [folder_id],
                 "appProperties": app_properties(self.auth._database_uuid(), row),
             },
-            open_file=opener(self.env["ir.attachment"], row),
+            open_file=opener(self.env, row),
             size=row.file_size or 0,
             mimetype=row.mimetype,
             sha1=row.checksum,
@@ -211,10 +217,25 @@ class UploadJob(Job):
         """Does this outcome end the run, or is the file worth a second try?"""
         err, row = outcome.error, outcome.task.key
         if err is None:
+            self._refused = None
             return
         if isinstance(err, StoppedError):
             return  # the echo of what ended the run
         if err.stops_run:
             self.end(err)
+        elif isinstance(err, FolderFullError) and self.claims.try_again(row):
+            self.folders.fill(outcome.task.body["parents"][0])
         elif isinstance(err, NotFoundError) and self.claims.try_again(row):
             self.folders.forget()  # its folder was deleted in Drive: make another
+        elif self._refuses_all(err):
+            self.end(err)
+
+    def _refuses_all(self, err):
+        """Whether Drive refuses one file after the other for the same reason.
+
+        A reason that nobody knows yet may be about all of them.
+        """
+        same = type(err) is ForbiddenError and err.reason
+        self._refusals = self._refusals + 1 if same and same == self._refused else 1
+        self._refused = same
+        return bool(same) and self._refusals >= SAME_REFUSALS

@@ -196,7 +196,8 @@ class CloudStorageAuth(models.Model):
     def _drive_client(self, write=False, rate=None, **options):
         """A client for this account; threads may share it.
 
-        :param bool write: it is going to change Drive (refused on a copied database)
+        :param bool write: it is going to change Drive (refused on a copied database);
+            a client that is not refuses to
         :param float rate: requests per second; its configuration's by default
         :param options: ``tries``, ``should_stop``, ``sleep`` of the
             :class:`~...drive.retry.Retrier`

@@ -153,7 +153,7 @@ class CloudStorageConfig(models.Model):
         vals_list = [dict({"started_on": False}, **vals) for vals in vals_list]
         configs = super().create(vals_list)
         configs.filtered("drive_root_folder_id")._check_root_folder()
-        self.env["ir.attachment"]._configure_memory_cache()
+        self.clear_caches()  # the limits of the memory cache
         return configs
 
     def write(self, vals):
@@ -165,7 +165,7 @@ class CloudStorageConfig(models.Model):
         if vals.get("drive_root_folder_id") and not self.env.context.get("folder_known"):
             self._check_root_folder()
         if vals.keys() & {"cache_timeout_minutes", "max_cache_size", "is_active"}:
-            self.env["ir.attachment"]._configure_memory_cache()
+            self.clear_caches()  # the limits of the memory cache
         return result
 
     # -- folders -----------------------------------------------------------------------

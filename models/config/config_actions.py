@@ -3,7 +3,8 @@
 from odoo import _, api, fields, models
 from odoo.tools import human_size
 
-from ...engine import runner
+from ...engine import invariants, runner
+from ...engine.account.client import live_accounts
 from ...engine.transaction import Deadline
 from ..sync.service import DEFAULT_LIMIT
 from .file_type import DEFAULT_FILE_TYPES
@@ -166,6 +167,15 @@ class CloudStorageConfig(models.Model):
             _("Pending"), [("cloud_pending_config_id", "=", self[:1].id)]
         )
 
+    def action_reconcile(self):
+        """Compare the account with Drive in the background; open the run."""
+        self.ensure_one()
+        self._check_manager()
+        invariants.mend(self.sudo().env)
+        run = runner.create_run(self.sudo(), "reconcile", auth_id=self.auth_id.id)
+        run._go_on()
+        return run.action_open()
+
     def action_view_errors(self):
         """The files that could not be synced."""
         return self._attachments_action(
@@ -210,16 +220,7 @@ class CloudStorageConfig(models.Model):
     @api.model
     def _refresh_tokens(self, force):
         self._check_manager()
-        accounts = (
-            self.env["cloud_storage.auth"]
-            .sudo()
-            .search(
-                [
-                    ("is_active", "=", True),
-                    ("state", "in", ("authorized", "expired")),
-                ]
-            )
-        )
+        accounts = live_accounts(self.env)
         failed = accounts.filtered(lambda auth: not auth._try_refresh(force))
         if failed:
             return self._notification(

@@ -1,1 +1,1 @@
-from . import folder, log, run, run_progress, run_queue, service
+from . import folder, log, outbox, run, run_progress, run_queue, service, unused_file

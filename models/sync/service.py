@@ -3,11 +3,15 @@
 from odoo import SUPERUSER_ID, _, api, fields, models
 from odoo.exceptions import UserError
 
-from ...engine import candidates, checksums, runner
+from ...engine import candidates, checksums, invariants, runner
+from ...engine.content.relink import relink_all
 from ...engine.jobs import JOBS
+from ...engine.jobs.reconcile.accounts import reconcile
+from ...engine.outbox.deliver import deliver
 from ...engine.rules import clauses as engine_clauses
 
 DEFAULT_LIMIT = 500
+RECONCILE_LIMIT = 200  # rows and files changed per call
 
 
 class CloudStorageSyncService(models.AbstractModel):
@@ -66,7 +70,7 @@ class CloudStorageSyncService(models.AbstractModel):
     def _work_in_turn(self, configs):
         """One slice of the background: what waits, then new runs of ``configs``."""
         deadline = runner.slice_deadline()
-        self.env["cloud_storage.trash"]._process(deadline)
+        deliver(self.env, deadline)
         runs = runner.waiting_runs(self.env)
         runs |= self._create_automatic_runs(configs - runs.config_id)
         runs._offer()
@@ -174,6 +178,46 @@ class CloudStorageSyncService(models.AbstractModel):
             ]
         )
 
+    # -- Odoo and Drive, true to each other --------------------------------------------
+
+    @api.model
+    def reconcile_cloud_references(self, limit=RECONCILE_LIMIT):
+        """Find and mend, or flag, every difference between Odoo and Drive.
+
+        One list call per 1,000 files. An account that can not be asked just now is left
+        as it is.
+
+        :param int limit: most rows and files to change; 0 for all
+        :return: ``checked`` attachments; ``fixed`` differences; attachments ``missing``
+            in Drive; ``errors``: files that are not what they were, and accounts that
+            could not be asked
+        :rtype: dict
+        """
+        self._check_manager()
+        return reconcile(self.env, limit)
+
+    @api.model
+    def check_invariants(self, with_drive=True):
+        """Is everything as the addon promises? Reads only.
+
+        See :func:`...engine.invariants.check`.
+
+        :rtype: list[dict]
+        """
+        self._check_manager()
+        return invariants.check(self.env, with_drive)
+
+    @api.model
+    def _relink_from_drive(self, database_uuid=None):
+        """Rebuild from Drive what a database restored from an old backup does not know.
+
+        See :func:`...engine.content.relink.relink_all`.
+
+        :rtype: dict
+        """
+        self._check_manager()
+        return relink_all(self.env, database_uuid)
+
     # -- what other addons extend --------------------------------------------------------
 
     @api.model
@@ -200,9 +244,13 @@ class CloudStorageSyncService(models.AbstractModel):
     def _get_google_drive_service(self, auth):
         """The Drive v3 service of google-api-python-client for an account.
 
-        For the thread that calls; see :mod:`..drive.client` for many threads.
+        For the thread that calls; see :mod:`..drive.client` for many threads. Where the
+        account must not be changed (a copy of its database) it can only read.
+
+        :raises UserError: the account can not be used
         """
-        return auth._drive_client().bound_service()
+        may_write = auth.is_active and not auth._is_copy()
+        return auth._drive_client(write=may_write).bound_service()
 
     @api.model
     def _execute_with_backoff(self, func, auth=None):

@@ -1,0 +1,1 @@
+"""What Drive has to learn of attachments: files left behind, renamed, moved."""
