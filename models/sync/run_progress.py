@@ -58,7 +58,9 @@ class CloudStorageSyncRun(models.Model):
         if self.state == "done" and not self.total_processed:
             return [_("there was nothing to do")]
         total = max(self.total_files, self.total_processed)
-        parts = [_("%(done)s of %(total)s files", done=self.total_processed, total=total)]
+        parts = [
+            _("%(done)s of %(total)s files", done=self.total_processed, total=total)
+        ]
         if self.total_errors:
             parts.append(_("%s errors", self.total_errors))
         return parts
