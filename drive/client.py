@@ -114,6 +114,7 @@ class DriveClient:
         """:param checked: returns the answer, or raises when it is not what was asked for"""
 
         def send():
+            """One request."""
             response, content = sent(self.http(), request)
             return checked(decoded(response.status, response, content))
 

@@ -2,6 +2,7 @@
 
 from ..drive.errors import InvalidRequestError
 from ..engine import attachments
+from ..engine.content.attachments import make_plain
 from ..engine.rows import Copy, Uploaded
 from .test_identity import IdentityCase
 
@@ -201,6 +202,6 @@ class TestConditions(IdentityCase):
             {"name": "link", "type": "url", "url": attachment.url}
         )
         link.flush()
-        attachments.make_plain(self.cr)
+        make_plain(self.cr)
         self.assertEqual(self.row(attachment, "type, url"), ("binary", None))
         self.assertEqual(self.row(link, "type, url"), ("url", attachment.url))

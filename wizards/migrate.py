@@ -1,6 +1,6 @@
 from odoo import _, api, fields, models
 
-from ..engine import selection
+from ..engine.jobs import selection
 from .base import CloudStorageWizard
 
 

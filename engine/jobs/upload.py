@@ -16,10 +16,10 @@ from ...drive.errors import (
 )
 from ...drive.pool import Task, UploadPool
 from ...drive.source import MULTIPART_LIMIT
-from ..checksums import measure_for
+from ..content.checksums import measure_for
+from ..content.metadata import app_properties, drive_name
 from ..folders import Folders
 from ..local_files import opener
-from ..metadata import app_properties, drive_name
 from ..release import release_due, release_uploaded
 from ..rules import rule_of
 from ..transaction import retrying

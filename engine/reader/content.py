@@ -16,7 +16,7 @@ from ...drive.errors import (
     TransientError,
 )
 from ...exceptions import CloudFileError
-from .. import attachments
+from ..content.attachments import note_problem, note_proven
 from ..local_files import is_here, measure
 from ..messages import Messages
 from ..translate import Translator
@@ -80,7 +80,7 @@ def _told(file, attachment):
 
 def _note_proven(registry, row):
     with registry.cursor() as cr:
-        attachments.note_proven(cr, *row)
+        note_proven(cr, *row)
 
 
 # -- who gives it ------------------------------------------------------------------------
@@ -178,5 +178,5 @@ def explained(attachment, err):
     if problem:
         # in a transaction that survives the error
         with attachment.env.registry.cursor() as cr:
-            attachments.note_problem(cr, attachment.id, problem)
+            note_problem(cr, attachment.id, problem)
     return messages.cloud_file(attachment.name, err)

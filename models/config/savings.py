@@ -3,7 +3,8 @@
 from odoo import _, api, fields, models
 from odoo.tools import human_size
 
-from ...engine import candidates, savings
+from ...engine import candidates
+from ...engine.insight import savings
 from ..odoo.cloud_storage_mixin import CloudStorageMixin
 
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 from odoo import _, api, fields, models
 from odoo.tools.misc import format_date
 
-from ...engine import candidates, statistics
+from ...engine import candidates
+from ...engine.insight import statistics
 from ..odoo.cloud_storage_mixin import CloudStorageMixin
 from ..sync.run import UNFINISHED
 

@@ -3,7 +3,8 @@
 from odoo import SUPERUSER_ID, _, api, models
 from odoo.exceptions import UserError
 
-from ...engine import candidates, checksums, invariants, runner
+from ...engine import candidates, invariants, runner
+from ...engine.content import checksums
 from ...engine.content.relink import relink_all
 from ...engine.jobs import JOBS
 from ...engine.jobs.reconcile.accounts import reconcile

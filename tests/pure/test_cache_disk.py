@@ -7,10 +7,10 @@ import stat
 import time
 
 import pytest
-from cloud_storage.cache.usage import UsageCounter
 from cloud_storage.cache.disk import DiskCache
 from cloud_storage.cache.shared import disk_cache
 from cloud_storage.cache.stream import CorruptContentError, verified_chunks
+from cloud_storage.cache.usage import UsageCounter
 
 MB = 1024 * 1024
 
