@@ -1,4 +1,5 @@
 """A response that opens its content after Odoo has given the request's cursor back."""
+
 import logging
 import os
 

@@ -1,4 +1,5 @@
 """Odoo's own routes for contents and images, for files in the cloud."""
+
 from werkzeug.urls import url_encode
 
 from odoo import http
@@ -13,7 +14,11 @@ class CloudBinary(Binary):
     @http.route()
     def content_common(self, filename=None, download=None, access_token=None, **kwargs):
         """As in web; what is only in the cloud is left to the proxy."""
-        query = {"access_token": access_token, "filename": filename, "download": download}
+        query = {
+            "access_token": access_token,
+            "filename": filename,
+            "download": download,
+        }
         _add_context(cloud_redirect=url_encode({k: v for k, v in query.items() if v}))
         return super().content_common(
             filename=filename, download=download, access_token=access_token, **kwargs

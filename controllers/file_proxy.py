@@ -53,26 +53,32 @@ class FileProxy(http.Controller):
             return FileResponse.refusal(404, _("Not found"), access)
         access.concern(attachment)
         sorry = _("The file is in Google Drive, out of reach for now. Try again later.")
+        as_attachment = str2bool(download or "", False)
         try:
-            size, sha1 = served_content(attachment)
+            return _answer(attachment, filename, as_attachment, access, sorry)
         except CloudFileError as err:
             return FileResponse.refusal(err.http_status, sorry, access)
-        decision = _decide(attachment, size, sha1)
-        headers = list(decision.headers) + file_headers(
-            filename or attachment.name,
-            attachment.mimetype,
-            str2bool(download or "", False),
-            attachment.public,
-        )
-        if not decision.send_body:
-            return FileResponse(decision.status, headers, access)
-        try:
-            file = stored_file(attachment, size, sha1)
-        except CloudFileError as err:
-            return FileResponse.refusal(err.http_status, sorry, access)
-        source = ByteSource(file, decision.start, decision.length)
-        accel = request.env["ir.config_parameter"].sudo().get_param(X_ACCEL)
-        return FileResponse(decision.status, headers, access, source, sorry, accel)
+
+
+def _answer(attachment, filename, as_attachment, access, sorry):
+    """The response, its body not yet opened.
+
+    :raises CloudFileError: it is known already that the body can not be had
+    """
+    size, sha1 = served_content(attachment)
+    decision = _decide(attachment, size, sha1)
+    headers = list(decision.headers) + file_headers(
+        filename or attachment.name,
+        attachment.mimetype,
+        as_attachment,
+        attachment.public,
+    )
+    if not decision.send_body:
+        return FileResponse(decision.status, headers, access)
+    file = stored_file(attachment, size, sha1)
+    source = ByteSource(file, decision.start, decision.length)
+    accel = request.env["ir.config_parameter"].sudo().get_param(X_ACCEL)
+    return FileResponse(decision.status, headers, access, source, sorry, accel)
 
 
 def _start_access():

@@ -60,8 +60,9 @@ def proven_content(attachment, client_of=None):
     except DriveError as err:
         raise explained(attachment, err) from err
     # not in this transaction, nor before its end: it may go on to write the row
-    note = functools.partial(_note_proven, attachment, size, sha1, file)
-    attachment.env.cr.postcommit.add(note)
+    row = (attachment.id, attachment.cloud_file_id, size, sha1, file.get("md5Checksum"))
+    registry = attachment.env.registry
+    attachment.env.cr.postcommit.add(functools.partial(_note_proven, registry, row))
     return size, sha1
 
 
@@ -75,11 +76,9 @@ def _told(file, attachment):
     return size, sha1
 
 
-def _note_proven(attachment, size, sha1, file):
-    with attachment.env.registry.cursor() as cr:
-        attachments.note_proven(
-            cr, attachment.id, file["id"], size, sha1, file.get("md5Checksum")
-        )
+def _note_proven(registry, row):
+    with registry.cursor() as cr:
+        attachments.note_proven(cr, *row)
 
 
 # -- who gives it ------------------------------------------------------------------------
