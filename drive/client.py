@@ -211,6 +211,16 @@ class DriveClient:
 
     def list(self, query, fields=LIST_FIELDS, page_size=PAGE_SIZE):
         """Iterate over the files that match ``query`` (see :mod:`.query`)."""
+        for files, _token in self.pages(query, fields, page_size):
+            yield from files
+
+    def pages(self, query, fields=LIST_FIELDS, page_size=PAGE_SIZE, token=None):
+        """As :meth:`list`, page by page.
+
+        :param str token: go on there
+        :return: iterator of a page's files, and the token of the next one
+        :raises InvalidRequestError: the token is not good any more
+        """
         arguments = {
             "q": query,
             "pageSize": page_size,
@@ -220,9 +230,11 @@ class DriveClient:
         }
         if self.shared_drive_id:
             arguments.update(corpora="drive", driveId=self.shared_drive_id)
+        if token:
+            arguments["pageToken"] = token
         while True:
             files, token = self._execute(self.files.list(**arguments), a_page)
-            yield from files
+            yield files, token
             if not token:
                 return
             arguments["pageToken"] = token

@@ -2,11 +2,14 @@
 import hashlib
 import os
 import time
+from unittest.mock import patch
 
 from odoo.tools import mute_logger
 
+from ..engine import runner
+from ..engine.jobs.reconcile import compare
 from ..engine.local_files import is_here
-from ..engine.transaction import retrying
+from ..engine.transaction import Deadline, retrying
 from .mailbox import Mailbox
 from .test_reconcile import ReconcileCase
 
@@ -164,6 +167,84 @@ class TestStop(RescueCase):
                 self.assertLess(self.stopped_at(route), 5)
                 self.assertEqual(self.run_of().state, "stopped")
                 self.assertEqual(renamed.cloud_sync_status, "synced")
+
+
+class TestLongList(RescueCase):
+    """A list that takes longer than a slice goes on with the next page."""
+
+    def setUp(self):
+        super().setUp()
+        patcher = patch.object(compare, "PAGE", 2)
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def slices(self, meanwhile=lambda: None):
+        """Compare a page per slice; return how many slices that took.
+
+        :param meanwhile: what happens after the first one
+        """
+        run = runner.create_run(self.config, "reconcile", auth_id=self.auth.id)
+        for number in range(1, 20):
+            runner.work(run, Deadline(0))
+            self.fresh()
+            if run.state != "queued":
+                return number
+            if number == 1:
+                meanwhile()
+        return self.fail("it never ends")
+
+    def differing(self):
+        """Files that Drive has in several pages, with all that can be wrong of them."""
+        files = self.synced(7, keep=False)
+        for file in files[:2]:
+            self.emulator.edit_file(file.cloud_file_id, trashed=True)
+        self.emulator.edit_file(files[6].cloud_file_id, name="another.txt")
+        self.emulator.remove_file(files[3].cloud_file_id)
+        self.extra(attachment_id=files[4].id)
+        self.emulator.clear_requests()
+        return files
+
+    def assertCompared(self, files):
+        run = self.run_of()
+        self.assertEqual((run.state, run.total_processed), ("done", 7))
+        self.assertEqual((run.total_success, run.total_missing), (3, 1))
+        self.assertFalse(self.emulator.files(trashed=True))
+        self.assertNotIn("another.txt", [f["name"] for f in self.emulator.files()])
+        self.assertEqual(files[3].cloud_sync_status, "error")
+        self.assertEqual(self.env["cloud_storage.unused.file"].search_count([]), 1)
+
+    def test_goes_on_with_the_next_page(self):
+        files = self.differing()
+        self.assertEqual(self.slices(), 4)
+        self.assertEqual(self.emulator.count("files.list"), 4)
+        self.assertCompared(files)
+
+    def test_page_that_drive_does_not_know_any_more(self):
+        files = self.differing()
+
+        def forget():
+            self.cr.execute(
+                "UPDATE cloud_storage_sync_run SET params = regexp_replace("
+                "params, '\"token\": \"[^\"]+\"', '\"token\": \"gone\"')"
+            )
+            self.cr.commit()
+
+        self.assertEqual(self.slices(forget), 5)
+        self.assertEqual(self.emulator.count("files.list"), 6)
+        self.assertCompared(files)
+
+    def test_row_that_changed_in_between(self):
+        files = self.differing()
+
+        def change():
+            files[6].raw = b"something new"
+            files[:2].unlink()
+            self.cr.commit()
+
+        self.slices(change)
+        run = self.run_of()
+        self.assertEqual((run.state, run.total_success), ("done", 0))
+        self.assertEqual(files[6].raw, b"something new")
 
 
 class TestProof(RescueCase):

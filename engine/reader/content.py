@@ -57,7 +57,7 @@ def proven_content(attachment, client_of=None):
         return int(attachment.cloud_size_bytes), attachment.cloud_sha1
     client = client_for(attachment, client_of)
     try:
-        file = client.get(attachment.cloud_file_id, fields="id," + COMPARE_FIELDS)
+        file = client.get(attachment.cloud_file_id, fields=COMPARE_FIELDS)
         size, sha1 = _told(file, attachment)
     except DriveError as err:
         raise explained(attachment, err) from err

@@ -71,6 +71,9 @@ def _run_of(auth, **params):
         [("state", "=", "queued"), ("sync_type", "=", "reconcile")], order="id"
     ).filtered(lambda run: run._get_params().get("auth_id") == auth.id)[:1]
     if waiting:
+        kept = waiting._get_params().get("comparison")
+        if kept:  # it goes on where it was
+            params["comparison"] = kept
         waiting.params = json.dumps(params)
         auth.env.cr.commit()  # runs are looked at from other transactions
         return waiting

@@ -8,7 +8,7 @@ from odoo.exceptions import UserError
 
 from ....drive.client import LIST_FIELDS
 from ....drive.compare import OTHER, SAME, UNKNOWN, size_of
-from ....drive.errors import DriveError, ForbiddenError, NotFoundError
+from ....drive.errors import DriveError, ForbiddenError, NotFoundError, OutOfTimeError
 from ....drive.query import with_app_property
 from ...account.identity import Identity
 from ...content import rows as content_rows
@@ -16,7 +16,6 @@ from ...content.attachments import note_sha1s
 from ...content.lost import has_bytes
 from ...content.metadata import (
     DATABASE,
-    attachment_id,
     drive_name,
     is_neighbours,
     properties_of,
@@ -38,16 +37,15 @@ ANYONE = {"anyone", "anyoneWithLink"}  # ids of permissions that make a file pub
 class Comparison:
     """One pass over the list of Drive and one over the rows.
 
-    :param job: the :class:`~.job.ReconcileJob`, with ``drive`` and ``folders``; its
-        ``counts`` are added to
+    :param job: the :class:`~.job.ReconcileJob`, with ``drive`` and ``folders``
+    :param Progress progress: of the slices before; is gone on with
     """
 
-    def __init__(self, job):
-        self.env, self.auth, self.counts = job.env, job.auth, job.counts
+    def __init__(self, job, progress):
+        self.job, self.env, self.auth = job, job.env, job.auth
+        self.progress, self.counts = progress, progress.counts
         self.client, self.folders = job.drive, job.folders
         self.uuid = job.auth._database_uuid()
-        self.unused = []  # metadata of files that no attachment uses
-        self.unused_in_trash = []  # those of them that are in the trash of Drive
         self._questions = QUESTIONS
         self._proven = []  # id, Drive file and sha1 of rows that did not know it
 
@@ -56,34 +54,34 @@ class Comparison:
 
         :rtype: list[Difference]
         :raises UserError: the account is not the one it was
+        :raises OutOfTimeError: ``progress`` tells where to go on
         :raises DriveError: Drive does not answer
         """
-        found, seen = [], set()
-        for page in self._pages():
-            rows = self._rows_of([file["id"] for file in page])
-            seen.update(rows)
-            for file in page:
-                found += self._guarded(file, rows.get(file["id"], []))
-            self._note_proven()
-        unseen = self._unseen(seen)
+        self._compare_pages()
+        unseen = self._unseen()
         if unseen:
-            self._check_same_drive(seen)
-        found += self._ask_for(unseen)
+            self._check_same_drive()
+        found = self._ask_for(unseen)
         self._note_proven()
-        return found
+        return self.progress.differences + found
 
-    def _pages(self):
+    def _compare_pages(self):
         """What this database ever sent, 1,000 files at a time."""
-        page = []
-        query = with_app_property(DATABASE, self.uuid)
-        for file in self.client.list(query, fields=FIELDS):
-            if not file.get("id"):
-                continue
-            page.append(file)
-            if len(page) == PAGE:
-                yield page
-                page = []
-        yield page
+        query, progress = with_app_property(DATABASE, self.uuid), self.progress
+        pages = self.client.pages(query, FIELDS, PAGE, progress.token)
+        for files, token in pages:
+            self._compare_page([file for file in files if file.get("id")])
+            progress.token = token
+            if token and self.job.deadline.over:
+                raise OutOfTimeError("out of time")
+
+    def _compare_page(self, files):
+        rows = self._rows_of([file["id"] for file in files])
+        for sharers in rows.values():
+            self.progress.seen.update(row.id for row in sharers)
+        for file in files:
+            self.progress.differences += self._guarded(file, rows.get(file["id"], []))
+        self._note_proven()
 
     def _rows_of(self, file_ids):
         """The attachments of this account that use some files, by file.
@@ -206,20 +204,17 @@ class Comparison:
 
     def _note_unused(self, file):
         if not queue.is_used(self.env, file["id"]):
-            (self.unused_in_trash if file.get("trashed") else self.unused).append(file)
-
-    def highest_mark(self):
-        """The highest id of an attachment that an unused file was made for."""
-        marks = [attachment_id(properties_of(file)) for file in self.unused]
-        return max(marks, default=0)
+            progress = self.progress
+            is_trashed = file.get("trashed")
+            (progress.unused_in_trash if is_trashed else progress.unused).append(file)
 
     # -- what the list did not have ----------------------------------------------------
 
-    def _unseen(self, seen):
+    def _unseen(self):
         """Files of attachments that the list did not have, with their attachments."""
         unseen = defaultdict(list)
         for row in content_rows.each_in_drive(self.env, self.auth):
-            if row.cloud_file_id not in seen:
+            if row.id not in self.progress.seen:
                 unseen[row.cloud_file_id].append(row)
         return unseen
 
@@ -247,12 +242,12 @@ class Comparison:
         self.counts["missing"] += len(settled)
         return [Difference("missing", None, settled)] if settled else []
 
-    def _check_same_drive(self, seen):
+    def _check_same_drive(self):
         """:raises UserError: another person's, or the folders of Odoo are gone as well"""
         identity = Identity(self.auth)
         identity.check_user(self.client.about().get("user", {}))
         identity.check_sees_files(self.client)
-        if not seen and self.folders.are_gone():
+        if not self.progress.seen and self.folders.are_gone():
             raise UserError(
                 _(
                     "Neither the files nor the folders of %(account)s are in this"

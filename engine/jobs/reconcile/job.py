@@ -1,18 +1,27 @@
 """One comparison of an account's files in Drive with the attachments that use them."""
 
 import json
+import logging
 from collections import Counter
 
-from ....drive.errors import DriveError, StoppedError
+from ....drive.errors import (
+    DriveError,
+    InvalidRequestError,
+    OutOfTimeError,
+    StoppedError,
+)
 from ... import candidates, invariants
 from ...transaction import retrying
 from ..base import Job
 from .compare import Comparison
 from .difference import OTHERS, RESCUES
 from .folders import AccountFolders
+from .progress import Progress
 from .repair import Repairs
 from .report import Report
 from .unused_files import UnusedFiles
+
+_logger = logging.getLogger(__name__)
 
 TRIES = 4  # per request: an outage shall end the comparison soon
 HEADROOM = 10  # seconds for repairs after a comparison that took all the time
@@ -22,7 +31,8 @@ class ReconcileJob(Job):
     """Compare all, then repair what differs.
 
     Nothing is changed before Drive gave the whole list, so an outage changes nothing. What
-    does not fit into the budget or the time goes on in the background at once.
+    does not fit into the budget or the time goes on in the background at once: a list that
+    is longer than a slice with the next page.
 
     ``counts`` has what there was: attachments ``checked``, ``missing`` and ``unknown``
     (they could not be checked); differences ``fixed``, ``writes`` (fixed or flagged) and
@@ -50,14 +60,20 @@ class ReconcileJob(Job):
         :raises UserError: the account can not be used, or is not the one it was
         :raises DriveError: Drive does not answer; nothing was changed
         """
-        if self.params.get("fix_rows"):
+        if self.params.pop("fix_rows", False):
             self.counts["fixed"] += invariants.mend(self.env)
-        self.limits.overtime = None  # a list that ends early would begin anew
+        self.limits.overtime = None  # a page takes as long as it does
         self.drive = self.client_to_write(self.auth)
         self.folders = AccountFolders(self.auth, self.drive)
-        comparison = Comparison(self)
-        differences = comparison.differences()
-        unused = UnusedFiles(self, comparison)
+        self.progress = Progress(self.auth, self.params.pop("comparison", None))
+        try:
+            differences = self._compare()
+        except OutOfTimeError as err:
+            self.end(err)
+            retrying(self.env, self._keep_progress)
+            return
+        self.counts.update(self.progress.counts)
+        unused = UnusedFiles(self, self.progress)
         if self.deadline.over:
             self.extend(HEADROOM)  # else it would never get beyond comparing
         try:
@@ -66,6 +82,24 @@ class ReconcileJob(Job):
             self.env.cr.rollback()
             self.end(err)
         retrying(self.env, lambda: self._close(unused))
+
+    def _compare(self):
+        try:
+            return Comparison(self, self.progress).differences()
+        except InvalidRequestError as err:
+            if not self.progress.is_continued:
+                raise
+            # Drive does not know any more where the list was
+            _logger.info("The comparison of %s begins anew: %s", self.auth.name, err)
+        self.progress = Progress(self.auth)
+        return Comparison(self, self.progress).differences()
+
+    def _keep_progress(self):
+        """The next slice goes on with the next page."""
+        self.progress.counts["fixed"] += self.counts.pop("fixed", 0)
+        params = dict(self.params, comparison=self.progress.dump())
+        checked = self.progress.counts["checked"]
+        self.run.write({"params": json.dumps(params), "total_processed": checked})
 
     # -- repair ------------------------------------------------------------------------
 
@@ -119,4 +153,6 @@ class ReconcileJob(Job):
         if self.out_of_time:
             rest = {"auth_id": self.auth.id, "is_rest": True, "fix_rows": rows_left}
             self.run.params = json.dumps(rest)
+        elif self.progress.is_continued:
+            self.run.params = json.dumps(self.params)  # without what was kept
         Report(self, unused).write()

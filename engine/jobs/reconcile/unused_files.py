@@ -7,6 +7,7 @@ from odoo import fields
 from ...content import unused
 from ...content.lost import lacking_for, lacking_ids
 from ...content.relink import RELINK_NEEDED
+from ...metadata import attachment_id, properties_of
 from ...outbox import queue
 from ...transaction import retrying
 from .compare import PAGE
@@ -24,27 +25,26 @@ class UnusedFiles:
     backup.
 
     :param job: the :class:`~.job.ReconcileJob`
-    :param Comparison comparison: a complete one
+    :param Progress progress: of a complete comparison
     """
 
-    def __init__(self, job, comparison):
+    def __init__(self, job, progress):
         self.env, self.auth, self.counts = job.env, job.auth, job.counts
-        self._files, self._in_trash = comparison.unused, comparison.unused_in_trash
+        self._files, self._in_trash = progress.unused, progress.unused_in_trash
         self.waiting = self.kept = 0
         self.lacking, self.are_new = [], False
-        self.relink_needed = self._notice_lost_rows(comparison.highest_mark())
+        self.relink_needed = self._notice_lost_rows()
 
-    def _notice_lost_rows(self, number):
+    def _notice_lost_rows(self):
         """Files of attachments that never were: this database was a later one before.
 
         Until somebody relinks, files that nobody uses stay: they may be all that is
         left of what the backup does not know.
-
-        :param int number: highest id of an attachment among them
         """
+        marks = [attachment_id(properties_of(file)) for file in self._files]
         self.env.cr.execute("SELECT last_value FROM ir_attachment_id_seq")
         parameters = self.env["ir.config_parameter"]
-        if number > self.env.cr.fetchone()[0]:
+        if max(marks, default=0) > self.env.cr.fetchone()[0]:
             parameters.set_param(RELINK_NEEDED, "True")
         return bool(parameters.get_param(RELINK_NEEDED))
 
