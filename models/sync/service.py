@@ -59,12 +59,17 @@ class CloudStorageSyncService(models.AbstractModel):
         """
         self._check_manager()
         self = self.sudo()  # folders and the like are nobody's
-        return self._work_in_turn(self._due_configs())
+        started = [
+            ("is_active", "=", True),
+            ("auto_sync", "=", True),
+            ("started_on", "!=", False),
+        ]
+        return self._work_in_turn(self.env["cloud_storage.config"].search(started))
 
     @api.model
     def _work_on_queue(self):
         """Go on with the runs that wait, and with what Drive has to learn yet."""
-        return self._work_in_turn(self.env["cloud_storage.config"].sudo())
+        return self._work_in_turn(self.env["cloud_storage.config"])
 
     @api.model
     def _work_in_turn(self, configs):
@@ -82,28 +87,6 @@ class CloudStorageSyncService(models.AbstractModel):
         if deadline.over:
             runs._wake_cron()  # for what Drive has to learn yet
         return runs._summary(remaining=remaining)
-
-    @api.model
-    def _due_configs(self):
-        """The configurations that this turn of the cron is to sync."""
-        configs = self.env["cloud_storage.config"].sudo()
-        if not self._is_due():
-            return configs
-        return configs.search(
-            [
-                ("is_active", "=", True),
-                ("auto_sync", "=", True),
-                ("started_on", "!=", False),
-            ]
-        )
-
-    @api.model
-    def _is_due(self):
-        """False when the cron runs ahead of its time, only to go on with queued runs."""
-        cron = self.env.ref("cloud_storage.cron_automatic_sync", False)
-        if "lastcall" not in self.env.context or not cron:
-            return True
-        return cron.nextcall <= fields.Datetime.now()
 
     @api.model
     def _create_automatic_runs(self, configs):
