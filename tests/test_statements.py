@@ -113,6 +113,7 @@ class TestConditions(IdentityCase):
             env.cr.execute(
                 "SELECT 1 FROM ir_attachment WHERE id = %s FOR UPDATE", (attachment.id,)
             )
+            self.cr.execute("SET LOCAL lock_timeout = '2s'")
             self.assertEqual(attachments.drop_bytes(self.env, [copy]), [])
             self.cr.rollback()
 
