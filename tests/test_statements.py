@@ -159,6 +159,14 @@ class TestConditions(IdentityCase):
         attachments.put_back(self.cr, RUN, attachment.ids)
         self.assertEqual(self.row(attachment, columns)[:2], ("local", None))
 
+    def test_failures_of_another_run_stay_failures(self):
+        attachment, _uploaded = self.pending()
+        self.changed(attachment, cloud_sync_status="error")
+        attachments.forget_failures(self.cr, RUN + 1, attachment.ids)
+        self.assertEqual(self.row(attachment, "cloud_run_id")[0], RUN)
+        attachments.forget_failures(self.cr, RUN, attachment.ids)
+        self.assertIsNone(self.row(attachment, "cloud_run_id")[0])
+
     # -- which file in Drive ---------------------------------------------------------------
 
     def test_sha1_of_another_file_is_not_noted(self):

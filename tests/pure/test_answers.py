@@ -7,6 +7,7 @@ import os
 import random
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 from cloud_storage.drive import answers, download
@@ -216,6 +217,22 @@ def test_metadata_of_other_types_is_noise(document):
 def test_pages_of_other_types_are_noise(page):
     with pytest.raises(TransientError):
         answers.a_page(page)
+
+
+@pytest.mark.parametrize(
+    "told, first",
+    [
+        ("bytes 5-9/10", 5),
+        ("bytes 0-9/*", 0),
+        ("items 5-9/10", None),
+        ("bytes */10", None),
+        ("5-9/10", None),
+        ("", None),
+    ],
+)
+def test_first_byte(told, first):
+    response = SimpleNamespace(headers={"Content-Range": told})
+    assert answers.first_byte(response) == first
 
 
 def test_a_redirection_is_no_answer():
