@@ -114,6 +114,7 @@ class TestConditions(IdentityCase):
             env.cr.execute(
                 "SELECT 1 FROM ir_attachment WHERE id = %s FOR UPDATE", (attachment.id,)
             )
+            self.cr.execute("SET LOCAL lock_timeout = '2s'")
             self.assertEqual(attachments.drop_bytes(self.env, [copy]), [])
             self.cr.rollback()
 
@@ -158,6 +159,14 @@ class TestConditions(IdentityCase):
         self.assertEqual(self.row(attachment, columns), before)
         attachments.put_back(self.cr, RUN, attachment.ids)
         self.assertEqual(self.row(attachment, columns)[:2], ("local", None))
+
+    def test_failures_of_another_run_stay_failures(self):
+        attachment, _uploaded = self.pending()
+        self.changed(attachment, cloud_sync_status="error")
+        attachments.forget_failures(self.cr, RUN + 1, attachment.ids)
+        self.assertEqual(self.row(attachment, "cloud_run_id")[0], RUN)
+        attachments.forget_failures(self.cr, RUN, attachment.ids)
+        self.assertIsNone(self.row(attachment, "cloud_run_id")[0])
 
     # -- which file in Drive ---------------------------------------------------------------
 
