@@ -2,7 +2,7 @@
 
 from ..drive.errors import InvalidRequestError
 from ..engine import attachments
-from ..engine.content.attachments import make_plain
+from ..engine.content.attachments import drop_bytes, make_plain, note_sha1s
 from ..engine.rows import Copy, Uploaded
 from .test_identity import IdentityCase
 
@@ -78,9 +78,9 @@ class TestConditions(IdentityCase):
         for column, value in changes.items():
             with self.subTest(column):
                 self.changed(attachment, **{column: value})
-                self.assertEqual(attachments.drop_bytes(self.env, [copy]), [])
+                self.assertEqual(drop_bytes(self.env, [copy]), [])
         self.changed(attachment)
-        self.assertEqual(len(attachments.drop_bytes(self.env, [copy])), 1)
+        self.assertEqual(len(drop_bytes(self.env, [copy])), 1)
 
     def test_bytes_stay_when_others_were_proven(self):
         attachment = self.make_in("both")
@@ -91,7 +91,7 @@ class TestConditions(IdentityCase):
             copy._replace(cloud_sha1=OTHER),
             copy._replace(cloud_size_bytes=1),
         ):
-            self.assertEqual(attachments.drop_bytes(self.env, [wrong]), [])
+            self.assertEqual(drop_bytes(self.env, [wrong]), [])
 
     def test_bytes_in_the_database(self):
         """They are compared where they are given up."""
@@ -102,9 +102,9 @@ class TestConditions(IdentityCase):
         same_size = b"x" * attachment.file_size
         for value in (same_size, same_size + b"x", None):
             self.changed(attachment, db_datas=value)
-            self.assertEqual(attachments.drop_bytes(self.env, [copy]), [])
+            self.assertEqual(drop_bytes(self.env, [copy]), [])
         self.changed(attachment)
-        self.assertEqual(len(attachments.drop_bytes(self.env, [copy])), 1)
+        self.assertEqual(len(drop_bytes(self.env, [copy])), 1)
 
     def test_rows_of_others_are_not_waited_for(self):
         attachment = self.make_in("both")
@@ -115,7 +115,7 @@ class TestConditions(IdentityCase):
                 "SELECT 1 FROM ir_attachment WHERE id = %s FOR UPDATE", (attachment.id,)
             )
             self.cr.execute("SET LOCAL lock_timeout = '2s'")
-            self.assertEqual(attachments.drop_bytes(self.env, [copy]), [])
+            self.assertEqual(drop_bytes(self.env, [copy]), [])
             self.cr.rollback()
 
     # -- an upload -----------------------------------------------------------------------
@@ -173,11 +173,11 @@ class TestConditions(IdentityCase):
     def test_sha1_of_another_file_is_not_noted(self):
         attachment = self.make_in("both")
         proven = [(attachment.id, attachment.cloud_file_id, OTHER)]
-        attachments.note_sha1s(self.env, proven)
+        note_sha1s(self.env, proven)
         self.assertNotEqual(self.row(attachment, "cloud_sha1")[0], OTHER)
         for file_id, sha1 in ((attachment.cloud_file_id, OTHER), ("another", None)):
             self.changed(attachment, cloud_sha1=None)
-            attachments.note_sha1s(self.env, [(attachment.id, file_id, OTHER)])
+            note_sha1s(self.env, [(attachment.id, file_id, OTHER)])
             self.assertEqual(self.row(attachment, "cloud_sha1")[0], sha1)
 
     def test_rows_that_changed_are_not_moved_to_the_copy(self):
