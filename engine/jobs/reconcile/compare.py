@@ -16,12 +16,7 @@ from ...content import rows as content_rows
 from ...content.lost import has_bytes
 from ...content.proof import is_complete, judge
 from ...content.rows import is_settled, size_in_drive
-from ...metadata import (
-    DATABASE,
-    drive_name,
-    is_neighbours,
-    properties_of,
-)
+from ...metadata import DATABASE, drive_name, is_neighbours, properties_of
 from ...outbox import queue
 from ...transaction import retrying
 from .difference import Difference
