@@ -14,12 +14,7 @@ from ...account.identity import Identity
 from ...content import rows as content_rows
 from ...content.attachments import note_sha1s
 from ...content.lost import has_bytes
-from ...content.metadata import (
-    DATABASE,
-    drive_name,
-    is_neighbours,
-    properties_of,
-)
+from ...content.metadata import DATABASE, drive_name, is_neighbours, properties_of
 from ...content.proof import is_complete, judge
 from ...content.rows import is_settled, size_in_drive
 from ...outbox import queue
