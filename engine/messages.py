@@ -73,11 +73,12 @@ class Messages:
             return _("Google Drive refused: %s", err)
         return str(err)
 
-    def ended_early(self, auth, err):
+    def ended_early(self, auth, err, quota=None):
         """Why a run ended before its time.
 
-        :param auth: the account that the run used; asked for its quota when it is full
+        :param auth: the account that the run used
         :param err: a DriveError or UserError
+        :param str quota: how much room the account has, where that is known
         :rtype: str
         """
         if isinstance(err, UserError):
@@ -89,20 +90,13 @@ class Messages:
                 "The storage of %(account)s is full (%(quota)s). Free space in Google"
                 " Drive or buy more, then sync again.",
                 account=auth.account_email or auth.name,
-                quota=self._quota_of(auth),
+                quota=quota or _("used and limit could not be read"),
             )
         if isinstance(err, DailyLimitError):
             return _("Google Drive takes no more uploads today. It goes on tomorrow.")
         if isinstance(err, CircuitOpenError):
             return _("%s and seems to be down. The next run goes on.", err)
         return self.drive(err)
-
-    def _quota_of(self, auth):
-        try:
-            about = auth._drive_client(tries=1).about()
-        except (UserError, DriveError):
-            return _("used and limit could not be read")
-        return self.quota(about.get("storageQuota", {}))
 
     # -- one file ----------------------------------------------------------------------
 

@@ -10,8 +10,9 @@ from odoo.exceptions import UserError
 from odoo.http import request
 from odoo.tools import config as odoo_config
 
-from ..drive.errors import DailyLimitError, DriveError, StoppedError
+from ..drive.errors import DailyLimitError, DriveError, StoppedError, StorageFullError
 from ..exceptions import RunBusyError
+from .account.client import drive_client
 from .attachments import put_back_all
 from .messages import Messages
 from .transaction import Deadline, retrying
@@ -194,7 +195,12 @@ def _close_early(run, reason):
 
 
 def _reason(run, err):
-    return Messages(run.env).ended_early(run.config_id.auth_id, err)
+    messages, auth, quota = Messages(run.env), run.config_id.auth_id, None
+    if isinstance(err, StorageFullError):
+        with contextlib.suppress(UserError, DriveError):
+            about = drive_client(auth, tries=1).about()
+            quota = messages.quota(about.get("storageQuota", {}))
+    return messages.ended_early(auth, err, quota)
 
 
 def _tomorrow():

@@ -7,15 +7,17 @@ from odoo.tools import config
 
 from ..drive.errors import ReadOnlyError
 from ..engine.account.database import has_marker
+from ..engine.account.usable import check_may_write
 from .common import CloudCase
 from .odoo_process import run_shell
 from .postgres_copy import as_postgres, cloned_cluster, dumped_cluster, other_server
 
 LOOK = """
+from odoo.addons.cloud_storage.engine.account.usable import check_may_write
 auth = env["cloud_storage.auth"].browse({auth_id})
 def may_write(auth):
     try:
-        auth._check_may_write()
+        check_may_write(auth)
     except Exception as err:
         return str(err)
     return True
@@ -69,7 +71,7 @@ class CopyCase(CloudCase):
         """What the first use of the account after the consent does."""
         self.auth.database_name = self.cr.dbname
         self.cr.commit()
-        self.auth._check_may_write()
+        check_may_write(self.auth)
         self.fresh()
 
     def forget_markers(self):
@@ -147,7 +149,7 @@ class TestOtherCluster(CopyCase):
         with other_server():
             self.assertEqual(self.shell(HEALTH)[0], "copy")
             self.fresh()
-            self.auth._check_may_write()
+            check_may_write(self.auth)
             self.assertEqual(self.shell(HEALTH), ["authorized", True])
 
     def restart(self):
@@ -191,7 +193,7 @@ class TestBinding(CopyCase):
                 self.auth.write(dict(values, database_cluster=False))
                 self.cr.commit()
                 with self.assertRaisesRegex(UserError, "looks like a copy"):
-                    self.auth._check_may_write()
+                    check_may_write(self.auth)
                 self.fresh()
                 self.assertFalse(self.auth.database_cluster)
                 self.auth.action_confirm_database()
@@ -217,7 +219,7 @@ class TestBinding(CopyCase):
         self.cr.commit()
         self.assertEqual(self.auth.health, "copy")
         with self.assertRaisesRegex(UserError, "This Is the Real Database"):
-            self.auth._check_may_write()
+            check_may_write(self.auth)
         question = self.auth.action_ask_database()
         self.env[question["res_model"]].browse(question["res_id"]).action_confirm()
         self.assertEqual(self.auth.health, "authorized")
@@ -227,7 +229,7 @@ class TestBinding(CopyCase):
     def test_restart_is_taken_over(self):
         self.auth.database_instance = "2001-01-01 00:00:00"
         self.cr.commit()
-        self.auth._check_may_write()
+        check_may_write(self.auth)
         self.fresh()
         self.assertNotIn("2001", self.auth.database_instance)
 
@@ -261,7 +263,7 @@ class TestBinding(CopyCase):
         with open(folder, "w", encoding="utf-8"):
             pass
         self.addCleanup(os.unlink, folder)
-        self.auth._check_may_write()
+        check_may_write(self.auth)
         self.fresh()
         self.assertFalse(self.auth.database_mark)
         self.assertEqual(self.auth.health, "authorized")
@@ -269,10 +271,10 @@ class TestBinding(CopyCase):
     def test_uncommitted_account(self):
         """Its row is the caller's: nobody waits for it."""
         account = self.make_account("second@example.com")
-        account._check_may_write()
+        check_may_write(account)
         self.auth.name = "Renamed"
         self.auth.flush()
-        self.auth._check_may_write()
+        check_may_write(self.auth)
 
     def test_copy_of_an_account_is_bound_to_nothing(self):
         self.auth.client_secret = "x"

@@ -3,6 +3,7 @@
 from ..drive.errors import InvalidRequestError
 from ..engine import attachments
 from ..engine.content.attachments import drop_bytes, make_plain, note_sha1s
+from ..engine.jobs.claims import Claims
 from ..engine.rows import Copy, Uploaded
 from .test_identity import IdentityCase
 
@@ -167,6 +168,40 @@ class TestConditions(IdentityCase):
         self.assertEqual(self.row(attachment, "cloud_run_id")[0], RUN)
         attachments.forget_failures(self.cr, RUN, attachment.ids)
         self.assertIsNone(self.row(attachment, "cloud_run_id")[0])
+
+    def test_claimed_is_only_what_may_be_sent(self):
+        attachment = self.make_in("filestore")
+        vals = {"config_id": self.config.id, "sync_type": "single"}
+        run = self.env["cloud_storage.sync.run"].create(vals)
+        self.cr.commit()
+
+        def claimed(**columns):
+            self.changed(attachment, **columns)
+            claims = Claims(run, attachment.ids)
+            claims._drive_ids = ["reserved"]
+            return [row.id for row in claims._mark_next(1)[1]]
+
+        nothing_here = {"store_fname": None, "cloud_sync_status": "error"}
+        for columns in (
+            {"cloud_sync_status": "pending"},
+            {"cloud_sync_status": "synced"},
+            {"cloud_run_id": run.id},  # it failed in this run
+            {"file_size": None},
+            {"checksum": None},
+            dict(nothing_here),
+            dict(nothing_here, file_size=0, cloud_file_id="whole"),
+            dict(nothing_here, file_size=None, cloud_file_id="whole"),
+        ):
+            with self.subTest(**columns):
+                self.assertEqual(claimed(**columns), [])
+        for columns in (
+            {},
+            {"cloud_sync_status": None},
+            {"cloud_sync_status": "error", "cloud_run_id": run.id + 1},
+            dict(nothing_here, file_size=0),
+        ):
+            with self.subTest(**columns):
+                self.assertEqual(claimed(**columns), attachment.ids)
 
     # -- which file in Drive ---------------------------------------------------------------
 

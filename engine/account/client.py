@@ -13,6 +13,7 @@ from ...odoo_bridge import environments
 from .credentials import Credentials
 from .rate_limit import limits_of
 from .tokens import Tokens
+from .usable import check_enabled, check_may_write
 
 
 class TokenSource:
@@ -58,17 +59,23 @@ def live_accounts(env):
 
 
 def drive_client(auth, write=False, rate=None, **options):
-    """A client for an account that was found to be usable.
+    """A client for an account; threads may share it.
 
-    :param auth: a ``cloud_storage.auth`` record in superuser mode
+    :param auth: a ``cloud_storage.auth`` record
     :param bool write: it is going to change Drive; else it can not
     :param float rate: requests per second; its configuration's by default
     :param options: ``tries``, ``should_stop``, ``sleep`` of the
         :class:`~...drive.retry.Retrier`
     :rtype: DriveClient
-    :raises UserError: not authorized
+    :raises UserError: switched off, not authorized, not active or a copied database (the
+        last two only to write)
     :raises TransientError: the token could not be renewed for now
     """
+    auth = auth.sudo()
+    if write:
+        check_may_write(auth)
+    else:
+        check_enabled(auth.env)
     source = TokenSource(auth.env.cr.dbname, auth.id, Tokens(auth).valid())
     limits = limits_of(auth)
     if write:

@@ -10,9 +10,10 @@ from ...drive.errors import DriveError, TransientError
 from ...exceptions import LostSecretError, WrongDriveError
 from ..messages import Messages
 from .credentials import Credentials
-from .database import new_binding
+from .database import is_copy, new_binding
 from .identity import Identity
 from .transaction import elsewhere, is_changed_here, own_transaction
+from .usable import check_enabled
 
 _logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Tokens:
         :raises UserError: switched off, not authorized, or Google refused
         :raises TransientError: Google could not be reached
         """
-        self.auth._check_enabled()
+        check_enabled(self.auth.env)
         if force:
             stale = self._token_now()
         with own_transaction(self.auth) as auth:
@@ -184,10 +185,10 @@ class Tokens:
 
         :raises DriveError: Google could not be reached; nothing was changed
         """
-        self.auth._check_enabled()
+        check_enabled(self.auth.env)
         secret = self.credentials.secret_or_false
         token = secret("refresh_token") or secret("access_token")
-        if token and self.auth.auth_type == "oauth" and not self.auth._is_copy():
+        if token and self.auth.auth_type == "oauth" and not is_copy(self.auth):
             oauth.revoke(token, self.credentials.endpoint("google_revoke_uri"))
         with own_transaction(self.auth) as auth:
             auth._forget_grant()

@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 
 from ...drive.client import FILE_FIELDS
 from ...drive.errors import DriveError, NotFoundError, StoppedError
+from ..account.client import drive_client
 
 _logger = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ def client_for_a_question(auth):
 
     :raises UserError: the account can not be used
     """
-    return auth._drive_client(tries=TRIES)
+    return drive_client(auth, tries=TRIES)
 
 
 def is_gone(attachment, client_of=client_for_a_question):

@@ -10,7 +10,7 @@ from ...drive.compare import SAME, compare, size_of
 from ...drive.errors import DriveError
 from ...drive.query import with_app_property
 from .. import attachments, candidates
-from ..account.client import live_accounts
+from ..account.client import drive_client, live_accounts
 from ..local_files import measure
 from ..transaction import retrying, share_installation
 from ..translate import Translator
@@ -60,7 +60,7 @@ def relink_all(env, database_uuid=None):
 
 def _relink_account(auth, database_uuid, report):
     query = with_app_property(DATABASE, database_uuid or auth._database_uuid())
-    client = auth._drive_client()
+    client = drive_client(auth)
     for file in client.list(query, fields=FILE_FIELDS):
         report["checked"] += 1
         try:
@@ -88,7 +88,7 @@ def _relink_one(auth, client, file):
         raise _unproven_error(auth.env, file)
     auth.env["ir.attachment"].invalidate_cache()
     if file.get("trashed") and lacking_for(auth.env, [file]):
-        file = auth._drive_client(write=True).update(
+        file = drive_client(auth, write=True).update(
             file["id"], fields=FILE_FIELDS, trashed=False
         )
     return retrying(auth.env, lambda: _relink_or_adopt(auth, file))

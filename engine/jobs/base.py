@@ -16,6 +16,7 @@ from odoo.exceptions import UserError
 from ...drive.errors import DriveError, OutOfTimeError, StoppedError
 from ...drive.pool import StopSignal
 from .. import candidates
+from ..account.client import drive_client
 from ..transaction import Deadline, retrying
 
 _logger = logging.getLogger(__name__)
@@ -112,11 +113,11 @@ class Job:
     def client(self, auth, **options):
         """A client of an account that ends with the job.
 
-        :param options: ``write``, ``rate``, ``tries``: see ``_drive_client`` of the account
+        :param options: ``write``, ``rate``, ``tries``: see :func:`..account.client.drive_client`
         :raises UserError: the account can not be used
         """
-        return auth._drive_client(
-            should_stop=self.limits.check, sleep=self.limits.sleep, **options
+        return drive_client(
+            auth, should_stop=self.limits.check, sleep=self.limits.sleep, **options
         )
 
     def quick_client(self, auth):

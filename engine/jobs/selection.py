@@ -9,6 +9,7 @@ from ...drive.client import FILE_FIELDS
 from ...drive.errors import DriveError
 from ...drive.query import FOLDER_TYPE, children_of
 from .. import candidates
+from ..account.client import drive_client
 from ..content.metadata import DATABASE
 from ..local_files import is_whole
 from ..messages import Messages
@@ -88,7 +89,7 @@ def preview_folder(auth, folder_id, only_ours=False):
     :raises UserError: it is not there, or Drive can not be reached
     """
     try:
-        found = folder_files(auth._drive_client(tries=3), folder_id)
+        found = folder_files(drive_client(auth, tries=3), folder_id)
         files = list(restorable(found, only_ours))
     except DriveError as err:
         raise UserError(Messages(auth.env).drive(err)) from err
@@ -142,7 +143,7 @@ def check_fits_in_drive(target, size):
     """:raises UserError: ``size`` bytes do not fit, or Drive can not be asked"""
     _ = Translator(target.env)
     try:
-        quota = target._drive_client(tries=3).about().get("storageQuota", {})
+        quota = drive_client(target, tries=3).about().get("storageQuota", {})
     except DriveError as err:
         raise UserError(Messages(target.env).drive(err)) from err
     if target.shared_drive_id or not quota.get("limit"):

@@ -19,6 +19,8 @@ from ...drive.errors import (
     OutOfTimeError,
     StoppedError,
 )
+from ..account.client import drive_client
+from ..account.usable import is_disabled
 from ..content.lost import lacking_ids
 from ..content.metadata import is_neighbours, outdated
 from ..transaction import CONCURRENCY_ERRORS, QUEUE_LOCK, Deadline, session_lock
@@ -43,7 +45,7 @@ def deliver(env, deadline=None, client_of=None):
     :param client_of: function that gives a client of an account that may write
     :return: how many Drive files were changed
     """
-    if env["cloud_storage.auth"]._is_disabled():
+    if is_disabled():
         return 0
     outbox = Outbox(env, deadline or Deadline(), client_of)
     with _alone(env) as alone, contextlib.suppress(StoppedError):
@@ -91,7 +93,7 @@ class Outbox:
             raise OutOfTimeError("out of time")
 
     def _own_client(self, auth):
-        return auth._drive_client(write=True, tries=TRIES, should_stop=self._check_time)
+        return drive_client(auth, write=True, tries=TRIES, should_stop=self._check_time)
 
     def _client(self, auth):
         if auth.id not in self._clients:

@@ -16,6 +16,7 @@ from ...drive.errors import (
     TransientError,
 )
 from ...exceptions import CloudFileError
+from ..account.client import drive_client
 from ..content.attachments import note_problem, note_proven
 from ..local_files import is_here, measure
 from ..messages import Messages
@@ -103,8 +104,8 @@ def check_access(attachment):
 
 
 def patient_client(auth, **options):
-    """A client for somebody who waits: ``options`` are those of ``_drive_client``."""
-    return auth._drive_client(tries=READ_TRIES, **options)
+    """A client for somebody who waits: ``options`` as for its maker."""
+    return drive_client(auth, tries=READ_TRIES, **options)
 
 
 def client_for(attachment, client_of=None):

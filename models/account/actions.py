@@ -4,7 +4,7 @@ from odoo import _, fields, models
 from odoo.exceptions import UserError
 
 from ...drive.errors import DriveError, NotFoundError
-from ...engine.account.database import new_binding
+from ...engine.account.database import is_copy, new_binding
 from ...engine.account.identity import Identity, user_values
 from ...engine.account.tokens import Tokens
 from ...engine.account.transaction import own_transaction
@@ -115,7 +115,7 @@ class CloudStorageAuth(models.Model):
             Tokens(self.sudo()).revoke()
         except DriveError as err:
             raise UserError(Messages(self.env).account(err)) from err
-        if self._is_copy():
+        if is_copy(self):
             return self._notification(
                 _("This copy forgot the tokens. The original goes on using them.")
             )

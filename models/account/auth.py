@@ -4,8 +4,10 @@ from odoo import _, api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
 from ...engine.account.credentials import TOKEN_SECRETS, TYPED_SECRETS
+from ...engine.account.database import is_copy
 from ...engine.account.files import count_files
 from ...engine.account.transaction import GRANT_FIELDS, SERVER_FIELDS
+from ...engine.account.usable import is_disabled
 from ...engine.messages import Messages
 from ...utils.constants import CALLBACK_PATH
 from ..odoo.cloud_storage_mixin import CloudStorageMixin
@@ -254,8 +256,8 @@ class CloudStorageAuth(models.Model):
         return (
             self.is_active
             and self.state in ("authorized", "expired")
-            and not self._is_copy()
-            and not self._is_disabled()
+            and not is_copy(self)
+            and not is_disabled()
         )
 
     # -- how far a manager may let it reach --------------------------------------------

@@ -9,6 +9,7 @@ from ...engine.account.credentials import Credentials
 from ...engine.account.identity import Identity
 from ...engine.account.tokens import Tokens
 from ...engine.account.transaction import own_transaction
+from ...engine.account.usable import check_enabled
 from ...engine.messages import Messages
 from ...exceptions import WrongDriveError
 from .auth import CloudStorageAuth as Account
@@ -28,7 +29,7 @@ class CloudStorageAuth(models.Model):
         """
         self.ensure_one()
         self._check_manager()
-        self._check_enabled()
+        check_enabled(self.env)
         client = Credentials(self.sudo()).oauth_client()
         state, verifier = consent.begin(self)
         if self.state in ("draft", "error"):
@@ -51,7 +52,7 @@ class CloudStorageAuth(models.Model):
         """
         self.ensure_one()
         self._check_manager()
-        self._check_enabled()
+        check_enabled(self.env)
         auth = self.sudo()
         client = Credentials(auth).oauth_client()
         verifier = verifier or consent.pending_consent(auth).get("verifier")

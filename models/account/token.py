@@ -10,6 +10,7 @@ from ...drive.errors import DriveError
 from ...engine.account.client import drive_client
 from ...engine.account.credentials import SECRETS, TOKEN_SECRETS, Credentials
 from ...engine.account.tokens import Tokens
+from ...engine.account.usable import check_enabled
 from .auth import TYPED_FIELDS
 from .auth import CloudStorageAuth as Account
 
@@ -162,7 +163,7 @@ class CloudStorageAuth(models.Model):
         :raises TransientError: Google could not be reached
         """
         self.ensure_one()
-        self._check_enabled()
+        check_enabled(self.env)
         return Tokens(self).valid()
 
     def _try_refresh(self, force=False):
@@ -208,5 +209,4 @@ class CloudStorageAuth(models.Model):
         :raises TransientError: the token could not be renewed for now
         """
         self.ensure_one()
-        self._check_may_write() if write else self._check_enabled()
-        return drive_client(self.sudo(), write, rate, **options)
+        return drive_client(self, write, rate, **options)

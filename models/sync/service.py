@@ -4,6 +4,7 @@ from odoo import _, api, models
 from odoo.exceptions import UserError
 
 from ...engine import candidates, invariants, runner
+from ...engine.account.database import is_copy
 from ...engine.content.relink import relink_all
 from ...engine.jobs import JOBS, background
 from ...engine.jobs.chosen import sync_chosen
@@ -168,7 +169,7 @@ class CloudStorageSyncService(models.AbstractModel):
 
         :raises UserError: the account can not be used
         """
-        may_write = auth.is_active and not auth._is_copy()
+        may_write = auth.is_active and not is_copy(auth)
         return auth._drive_client(write=may_write).bound_service()
 
     @api.model

@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 
 from ... import invariants, runner
 from ...account.client import live_accounts
+from ...account.usable import is_disabled
 from ...transaction import retrying
 from ...translate import Translator
 
@@ -21,7 +22,7 @@ def reconcile(env, limit):
     runner.recover(env)
     report = dict.fromkeys(("checked", "fixed", "missing", "errors"), 0)
     report["fixed"] = invariants.mend(env, limit)
-    if env["cloud_storage.auth"]._is_disabled():
+    if is_disabled():
         return report
     deadline = runner.slice_deadline()
     rows_left = bool(limit) and report["fixed"] >= limit
