@@ -19,6 +19,7 @@ from odoo import SUPERUSER_ID, api
 from odoo.tests.common import BaseCase, get_db_name, tagged
 
 from ..engine import release
+from ..engine.account.database import database_uuid
 from ..engine.account.rate_limit import limits_of
 from ..engine.transaction import Deadline
 from ..odoo_bridge import environments
@@ -111,7 +112,7 @@ class CloudCase(BaseCase):
                 ),
                 "state": "authorized",
                 "account_email": email,
-                "database_uuid": auth._database_uuid(),
+                "database_uuid": database_uuid(auth.env),
             }
         )
         return auth

@@ -25,6 +25,7 @@ from odoo.tests.common import get_db_name
 
 from ..dev import paths
 from ..dev.postgres import Cluster
+from ..engine.account.database import database_uuid
 from ..engine.outbox.deliver import deliver
 from ..odoo_bridge import fresh_environment
 from .common import ENDPOINTS, TABLES, CloudCase
@@ -181,7 +182,7 @@ class TimeTravelCase(CloudCase):
         self.tokens = self.emulator.grant(client_id=self.auth.client_id)
         with self.traveller.env() as env:
             self._settle_in(env)
-        self.neighbours = self.files_of(self.auth._database_uuid())
+        self.neighbours = self.files_of(database_uuid(self.env))
         self.assertEqual(len(self.neighbours), 2)
 
     def _settle_in(self, env):
@@ -206,13 +207,13 @@ class TimeTravelCase(CloudCase):
                 ),
                 "state": "authorized",
                 "account_email": "admin@example.com",
-                "database_uuid": auth._database_uuid(),
+                "database_uuid": database_uuid(auth.env),
                 "database_name": env.cr.dbname,
             }
         )
         person = auth._drive_client().about()["user"]
         auth.google_user_id = person["permissionId"]  # as the consent does
-        self.uuid = auth._database_uuid()
+        self.uuid = database_uuid(auth.env)
         env["cloud_storage.config"].create(
             {
                 "name": "Traveller",
@@ -381,7 +382,7 @@ class TimeTravelCase(CloudCase):
 
     def assertNeighbourUntouched(self):
         """Its files are what they were, in every respect; and it can read them."""
-        self.assertEqual(self.files_of(self.auth._database_uuid()), self.neighbours)
+        self.assertEqual(self.files_of(database_uuid(self.env)), self.neighbours)
 
     def messages(self):
         """What the comparisons with Drive said."""

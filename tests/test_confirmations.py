@@ -1,5 +1,6 @@
 from odoo.exceptions import AccessError, UserError
 
+from ..engine.account.database import database_uuid
 from .common_browser import MANAGER, USER
 from .test_restore import RestoreCase
 
@@ -56,7 +57,7 @@ class TestConfirmations(RestoreCase):
         question = self.question(auth.action_ask_database())
         self.assertIn("3 files (3.00 Kb)", question.consequence)
         question.action_confirm()
-        self.assertEqual(self.auth.database_uuid, self.auth._database_uuid())
+        self.assertEqual(self.auth.database_uuid, database_uuid(self.env))
 
     def test_users_confirm_nothing_of_an_account(self):
         user = self.make_user("user", USER)

@@ -8,6 +8,7 @@ from odoo import fields
 
 from ..drive import retry
 from ..engine import release
+from ..engine.account.database import database_uuid
 from ..engine.insight import savings
 from ..engine.jobs.results import Results
 from ..engine.outbox.deliver import deliver
@@ -28,7 +29,7 @@ class TestUpload(CloudCase):
         self.assertEqual(
             found["appProperties"],
             {
-                "odoo_db": self.auth._database_uuid(),
+                "odoo_db": database_uuid(self.env),
                 "odoo_attachment": str(attachment.id),
                 "odoo_checksum": attachment.checksum,
                 "odoo_record": "res.partner,%d," % attachment.res_id,

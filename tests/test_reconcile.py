@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 
 from odoo.exceptions import AccessError
 
+from ..engine.account.database import database_uuid
 from .common import CloudCase
 from .common_content import ContentCase
 
@@ -29,7 +30,7 @@ class ReconcileCase(CloudCase):
         """A file in Drive that this database sent and no attachment uses."""
         made = datetime.utcnow() - timedelta(days=age_days)
         properties = {
-            "odoo_db": self.auth._database_uuid(),
+            "odoo_db": database_uuid(self.env),
             "odoo_attachment": str(attachment_id),
         }
         return self.emulator.put_file(

@@ -7,6 +7,7 @@ from ...drive.compare import OTHER, UNKNOWN
 from ...drive.errors import DriveError, ForbiddenError, NotFoundError
 from ...drive.query import with_app_property
 from ..account.client import drive_client
+from ..account.database import database_uuid
 from .lost import Lacking, has_bytes, lacking_for, lacking_rows
 from .metadata import DATABASE, attachment_id, properties_of
 from .proof import is_complete, judge
@@ -57,7 +58,7 @@ def broken_account(auth):
     """What is wrong between the attachments of an account and its files in Drive."""
     try:
         client = drive_client(auth, tries=TRIES)
-        query = with_app_property(DATABASE, auth._database_uuid())
+        query = with_app_property(DATABASE, database_uuid(auth.env))
         files = {f["id"]: f for f in client.list(query, fields=LIST_FIELDS)}
         return _wrong_copies(auth, client, files) + _extra_copies(auth.env, files)
     except (DriveError, UserError) as err:

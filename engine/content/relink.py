@@ -11,6 +11,7 @@ from ...drive.errors import DriveError
 from ...drive.query import with_app_property
 from .. import attachments, candidates
 from ..account.client import drive_client, live_accounts
+from ..account.database import database_uuid as own_uuid
 from ..local_files import measure
 from ..transaction import retrying, share_installation
 from ..translate import Translator
@@ -59,7 +60,7 @@ def relink_all(env, database_uuid=None):
 
 
 def _relink_account(auth, database_uuid, report):
-    query = with_app_property(DATABASE, database_uuid or auth._database_uuid())
+    query = with_app_property(DATABASE, database_uuid or own_uuid(auth.env))
     client = drive_client(auth)
     for file in client.list(query, fields=FILE_FIELDS):
         report["checked"] += 1

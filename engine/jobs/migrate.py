@@ -16,6 +16,7 @@ from ...drive.errors import (
 from ...drive.source import Source
 from ...drive.upload import upload, verify
 from .. import attachments, candidates
+from ..account.database import database_uuid
 from ..content.metadata import OURS, app_properties, drive_name
 from ..folders import ROOT_NAME, Folders
 from ..outbox import queue
@@ -145,7 +146,7 @@ class MigrateJob(AttachmentJob):
             "id": row.cloud_reserved_id,
             "name": drive_name(row),
             "parents": [self._folder(row)],
-            "appProperties": app_properties(self.target_auth._database_uuid(), row),
+            "appProperties": app_properties(database_uuid(self.target_auth.env), row),
         }
         try:
             return self._copy_in_drive(row.cloud_file_id, body)

@@ -16,6 +16,7 @@ from ...drive.errors import (
 )
 from ...drive.pool import Task, UploadPool
 from ...drive.source import MULTIPART_LIMIT
+from ..account.database import database_uuid
 from ..content.checksums import measure_for
 from ..content.metadata import app_properties, drive_name
 from ..folders import Folders
@@ -158,7 +159,7 @@ class UploadJob(Job):
                 "id": row.cloud_reserved_id,
                 "name": drive_name(row),
                 "parents": [folder_id],
-                "appProperties": app_properties(self.auth._database_uuid(), row),
+                "appProperties": app_properties(database_uuid(self.auth.env), row),
             },
             open_file=opener(self.env, row),
             size=row.file_size or 0,

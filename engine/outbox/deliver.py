@@ -20,6 +20,7 @@ from ...drive.errors import (
     StoppedError,
 )
 from ..account.client import drive_client
+from ..account.database import database_uuid
 from ..account.usable import is_disabled
 from ..content.lost import lacking_ids
 from ..content.metadata import is_neighbours, outdated
@@ -155,7 +156,7 @@ class Outbox:
         :raises StoppedError: it is time to end
         """
         try:
-            client, uuid = self._client(auth), auth._database_uuid()
+            client, uuid = self._client(auth), database_uuid(auth.env)
             self.env.cr.commit()  # no snapshot is held while Drive is asked
             changed = int(change(client, uuid))
         except StoppedError:

@@ -10,6 +10,7 @@ from ....drive.client import LIST_FIELDS
 from ....drive.compare import OTHER, SAME, UNKNOWN, size_of
 from ....drive.errors import DriveError, ForbiddenError, NotFoundError, OutOfTimeError
 from ....drive.query import with_app_property
+from ...account.database import database_uuid
 from ...account.identity import Identity
 from ...content import rows as content_rows
 from ...content.attachments import note_sha1s
@@ -40,7 +41,7 @@ class Comparison:
         self.job, self.env, self.auth = job, job.env, job.auth
         self.progress, self.counts = progress, progress.counts
         self.client, self.folders = job.drive, job.folders
-        self.uuid = job.auth._database_uuid()
+        self.uuid = database_uuid(job.auth.env)
         self._questions = QUESTIONS
         self._proven = []  # id, Drive file and sha1 of rows that did not know it
 

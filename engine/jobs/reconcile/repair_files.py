@@ -2,6 +2,7 @@
 
 from ....drive.client import FILE_FIELDS
 from ....drive.errors import ForbiddenError
+from ...account.database import database_uuid
 from ...content import relink, unused
 from ...content.metadata import app_properties, drive_name
 from ...outbox import queue
@@ -82,7 +83,7 @@ class FileRepairs:
 
     def unmarked(self, difference):
         """Its marks again."""
-        marks = app_properties(self.job.auth._database_uuid(), difference.rows[0])
+        marks = app_properties(database_uuid(self.job.auth.env), difference.rows[0])
         self.client.update(difference.file["id"], appProperties=marks)
         return FIXED
 
