@@ -5,7 +5,7 @@ from odoo import SUPERUSER_ID, _, api
 from odoo.exceptions import UserError
 from odoo.tools.sql import column_exists
 
-from .engine.restoring import PARTS
+from .engine.content.restoring import PARTS
 from .engine.uninstall import alone, count_now, unlink_now
 from .models.attachment.schema import INDEXES
 

@@ -56,8 +56,8 @@ def wake_cron(cron):
 def _call_now(registry, cron_id):
     with registry.cursor() as cr:
         cr.execute(
-            "UPDATE ir_cron SET nextcall = now() AT TIME ZONE 'UTC' WHERE id IN ("
-            "SELECT id FROM ir_cron WHERE id = %s AND nextcall > now() AT TIME ZONE 'UTC'"
-            " FOR UPDATE SKIP LOCKED)",
+            "UPDATE ir_cron SET nextcall = date_trunc('second', now() AT TIME ZONE 'UTC')"
+            " WHERE id IN (SELECT id FROM ir_cron WHERE id = %s"
+            " AND nextcall > now() AT TIME ZONE 'UTC' FOR UPDATE SKIP LOCKED)",
             (cron_id,),
         )

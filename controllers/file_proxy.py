@@ -11,7 +11,7 @@ from odoo.exceptions import AccessError, MissingError
 from odoo.http import request
 from odoo.tools import str2bool
 
-from ..engine.access_log import Access
+from ..engine.insight.access_log import Access
 from ..engine.reader.content import served_content
 from ..engine.reader.source import ByteSource, stored_file
 from ..exceptions import CloudFileError

@@ -114,13 +114,17 @@ class DriveClient:
         """:param checked: returns the answer, or raises when it is not what was asked for"""
 
         def send():
+            """One request."""
             response, content = sent(self.http(), request)
             return checked(decoded(response.status, response, content))
 
         return self.retrier.call(lambda: self.guard(send))
 
-    def _execute_file(self, request):
-        """Send a request whose answer is the metadata of a file."""
+    def execute_file(self, request):
+        """Send a request whose answer is the metadata of a file.
+
+        :rtype: dict
+        """
         return self._execute(request, a_file)
 
     # -- the account ---------------------------------------------------------------------
@@ -152,7 +156,7 @@ class DriveClient:
         """Metadata of a file, also of a trashed one."""
         if "id" not in fields.split(","):
             fields = "id," + fields  # an answer without it is none of Drive's
-        return self._execute_file(
+        return self.execute_file(
             self.files.get(fileId=file_id, fields=fields, supportsAllDrives=True)
         )
 
@@ -171,7 +175,7 @@ class DriveClient:
 
     def update(self, file_id, fields=FILE_FIELDS, **body):
         """Change metadata: ``name``, ``trashed``, ``appProperties``…"""
-        return self._execute_file(
+        return self.execute_file(
             self.files.update(
                 fileId=file_id, body=body, fields=fields, supportsAllDrives=True
             )
@@ -179,7 +183,7 @@ class DriveClient:
 
     def move(self, file_id, new_parent, old_parents):
         """Put a file below another folder."""
-        return self._execute_file(
+        return self.execute_file(
             self.files.update(
                 fileId=file_id,
                 addParents=new_parent,
@@ -199,7 +203,7 @@ class DriveClient:
 
     def copy(self, file_id, **body):
         """Copy a file on Drive's side; return the copy's metadata."""
-        return self._execute_file(
+        return self.execute_file(
             self.files.copy(
                 fileId=file_id, body=body, fields=FILE_FIELDS, supportsAllDrives=True
             )
@@ -253,7 +257,7 @@ class DriveClient:
             body=body, fields=FILE_FIELDS, supportsAllDrives=True
         )
         try:
-            return self._execute_file(request)
+            return self.execute_file(request)
         except ConflictError:
             return self.get(body["id"])
 

@@ -99,7 +99,7 @@ def _upload_multipart(client, body, source):
     request.body = b"".join([head.encode(), content, tail.encode()])
     request.headers["content-type"] = "multipart/related; boundary=" + boundary
     request.headers["content-length"] = str(len(request.body))
-    return a_file(client.execute(request))
+    return client.execute_file(request)
 
 
 def _upload_resumable(client, body, source, session_uri, on_session, on_progress):

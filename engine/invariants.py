@@ -5,8 +5,8 @@ from collections import namedtuple
 from functools import partial
 
 from .account.client import live_accounts
-from .attachments import repair
 from .content import audit
+from .content.attachments import repair
 from .rows import ANY_LINK as PROXY
 from .rows import HERE, LINK, SETTLED
 from .transaction import retrying

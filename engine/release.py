@@ -6,7 +6,7 @@ from odoo.exceptions import UserError
 
 from ..drive.compare import SAME, compare
 from ..drive.errors import DriveError
-from .attachments import drop_bytes
+from .content.attachments import drop_bytes
 from .local_files import is_whole, measure
 from .reader.preview import keep_thumbnails
 from .rows import HERE, Copy

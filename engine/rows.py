@@ -37,3 +37,8 @@ Copy = namedtuple("Copy", "id cloud_file_id store_fname cloud_sha1 cloud_size_by
 Uploaded = namedtuple(
     "Uploaded", "id drive_id link md5 sha1 size auth run checksum fname link_it"
 )
+
+
+def forget_cached(env, ids, *names):
+    """Let the ORM read these attachments again, below which they were changed."""
+    env["ir.attachment"].invalidate_cache(names or None, ids)

@@ -63,36 +63,6 @@ def create_run(config, sync_type, limit=0, **params):
     return run
 
 
-def due_configs(env):
-    """The configurations that this turn of the cron is to sync.
-
-    None of them when it runs ahead of its time, only to go on with queued runs.
-    """
-    configs = env["cloud_storage.config"].sudo()
-    cron = env.ref("cloud_storage.cron_automatic_sync", False)
-    is_cron = "lastcall" in env.context and cron
-    if is_cron and cron.nextcall > fields.Datetime.now():
-        return configs
-    return configs.search(
-        [
-            ("is_active", "=", True),
-            ("auto_sync", "=", True),
-            ("started_on", "!=", False),
-        ]
-    )
-
-
-def create_automatic_runs(configs):
-    """A run for each of some configurations, unless Drive takes no more today."""
-    runs, now = configs.env["cloud_storage.sync.run"].sudo(), fields.Datetime.now()
-    for config in configs:
-        auth = config.auth_id
-        is_paused = config.paused_until and config.paused_until > now
-        if auth.is_active and auth.state != "draft" and not is_paused:
-            runs |= create_run(config, "automatic")
-    return runs
-
-
 def waiting_runs(env):
     """The runs that were handed to the background."""
     recover(env)

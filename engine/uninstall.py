@@ -20,7 +20,7 @@ from odoo.tools import config, human_size
 from ..odoo_bridge import fresh_environment
 from ..utils.digests import size_and_digests
 from . import transaction
-from .attachments import make_plain
+from .content.attachments import make_plain
 from .transaction import CONCURRENCY_ERRORS
 
 _logger = logging.getLogger(__name__)

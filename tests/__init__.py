@@ -1,6 +1,7 @@
 from . import (
     test_access_log,
     test_account_rights,
+    test_answers,
     test_attachment_business,
     test_attachment_guard,
     test_attachment_life,
@@ -58,9 +59,11 @@ from . import (
     test_selection,
     test_shell,
     test_slices,
+    test_statements,
     test_time_travel,
     test_trash,
     test_uninstall,
     test_unused_files,
+    test_update,
     test_views_translations,
 )

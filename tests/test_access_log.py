@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from odoo.exceptions import AccessError
 
-from ..engine import access_log
+from ..engine.insight import access_log
 from .common_proxy import PATH, ProxyCase, make_content
 
 MB = 1024 * 1024

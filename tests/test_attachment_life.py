@@ -8,8 +8,8 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tools import mute_logger
 
 from ..engine import runner
+from ..engine.content.restoring import PARTS
 from ..engine.outbox.deliver import deliver
-from ..engine.restoring import PARTS
 from .common_content import ContentCase
 
 

@@ -7,7 +7,8 @@ from odoo.tests.common import TransactionCase, tagged
 from odoo.addons.base.tests import test_image, test_ir_attachment, test_ir_http
 from odoo.addons.web.tests import test_image as test_web_image
 
-from ..engine import attachments, release
+from ..engine import release
+from ..engine.content.attachments import drop_bytes
 from .common import ENDPOINTS, the_emulator
 
 
@@ -134,7 +135,7 @@ class EverythingInDrive(DemoUser):
         attachment.invalidate_cache()
         rows = release._copies(attachment.env, "id = %s", [attachment.id])
         measured = [release._measured(attachment.env, row) for row in rows]
-        attachments.drop_bytes(attachment.env, measured)
+        drop_bytes(attachment.env, measured)
         self.offloaded.add(attachment.id)
 
 

@@ -7,7 +7,8 @@ from unittest.mock import patch
 from odoo import fields
 
 from ..drive import retry
-from ..engine import release, savings
+from ..engine import release
+from ..engine.insight import savings
 from ..engine.jobs.results import Results
 from ..engine.outbox.deliver import deliver
 from .common import CloudCase

@@ -3,7 +3,8 @@ import hashlib
 import os
 import uuid
 
-from ..engine import release, selection
+from ..engine import release
+from ..engine.content.restoring import free_bytes
 from ..exceptions import CloudFileError
 from .collision import pair
 from .common_content import ContentCase
@@ -383,7 +384,7 @@ class TestRestoring(IdentityCase):
 
     def test_room_that_is_kept_free(self):
         attachment = self.in_drive(uuid.uuid4().bytes)
-        size = selection.free_bytes(self.env)
+        size = free_bytes(self.env)
         self.set_columns(attachment, cloud_size_bytes=size)
         with self.assertRaises(CloudFileError) as caught:
             attachment.restore_from_cloud()

@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from odoo.tools import mute_logger
 
-from ..engine.metadata import ATTACHMENT, CHECKSUM, RECORD
+from ..engine.content.metadata import ATTACHMENT, CHECKSUM, RECORD
 from ..engine.outbox import queue
 from ..engine.outbox.deliver import Outbox, deliver
 from .common_content import ContentCase

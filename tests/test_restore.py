@@ -5,7 +5,7 @@ import time
 
 from odoo.exceptions import AccessError, UserError
 
-from ..engine.restoring import PARTS
+from ..engine.content.restoring import PARTS
 from ..engine.transaction import retrying
 from .test_reconcile import ReconcileCase
 

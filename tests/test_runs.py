@@ -167,7 +167,7 @@ class TestSummary(RunCase):
             " ORDER BY id LIMIT 2)"
         )
         self.fresh()
-        with patch("odoo.addons.cloud_storage.engine.retention.BATCH", 1):
+        with patch("odoo.addons.cloud_storage.engine.insight.retention.BATCH", 1):
             self.env["cloud_storage.sync.log"]._gc_sync_logs()
         self.fresh()
         self.assertEqual(len(self.logs()), 1)

@@ -6,10 +6,10 @@ from unittest.mock import patch
 from odoo.exceptions import AccessDenied, RedirectWarning, UserError
 from odoo.tools import config
 
+from ..cache.layout import CacheLayout
 from ..engine import runner, transaction, uninstall
 from ..exceptions import RunBusyError
 from ..hooks import uninstall_hook
-from ..cache.layout import CacheLayout
 from .odoo_process import OdooShell, database_copy, run_shell, sql
 from .test_restore import RestoreCase
 

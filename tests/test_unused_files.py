@@ -155,6 +155,7 @@ class TestNothingIsTrashed(UnusedCase):
         self.first_seen(days=100)
         self.reconcile()
         self.assertFalse(self.is_trashed(extra))
+        self.assertFalse(self.env["cloud_storage.trash"].search([]))
         self.assertIn(
             "1 files stay in Drive because 1 attachments have no content", self.message()
         )

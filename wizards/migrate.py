@@ -1,6 +1,7 @@
 from odoo import _, api, fields, models
 
-from ..engine import selection
+from ..engine.jobs import selection
+from .base import CloudStorageWizard
 
 
 class CloudStorageWizardMigrate(models.TransientModel):
@@ -8,7 +9,7 @@ class CloudStorageWizardMigrate(models.TransientModel):
 
     _name = "cloud_storage.wizard.migrate"
     _description = "Migrate Files Between Accounts"
-    _inherit = "cloud_storage.wizard"
+    _inherit = CloudStorageWizard._name
 
     source_auth_id = fields.Many2one("cloud_storage.auth", "From", required=True)
     target_auth_id = fields.Many2one("cloud_storage.auth", "To", required=True)

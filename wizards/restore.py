@@ -2,7 +2,9 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 from odoo.tools import human_size
 
-from ..engine import selection
+from ..engine.content.restoring import check_fits_here, free_bytes
+from ..engine.jobs import selection
+from .base import CloudStorageWizard
 
 
 class CloudStorageWizardRestore(models.TransientModel):
@@ -10,7 +12,7 @@ class CloudStorageWizardRestore(models.TransientModel):
 
     _name = "cloud_storage.wizard.restore"
     _description = "Restore Files From the Cloud"
-    _inherit = "cloud_storage.wizard"
+    _inherit = CloudStorageWizard._name
 
     mode = fields.Selection(
         [
@@ -51,7 +53,7 @@ class CloudStorageWizardRestore(models.TransientModel):
 
     def _compute_free_text(self):
         self._check_manager()
-        free = selection.free_bytes(self.env)
+        free = free_bytes(self.env)
         self.free_text = _("unknown") if free is None else human_size(free)
 
     @api.depends("state", "trash_afterwards", "file_count")
@@ -103,7 +105,7 @@ class CloudStorageWizardRestore(models.TransientModel):
         """
         self.ensure_one()
         count, size, names = self._preview()
-        selection.check_fits_here(self.env, size)
+        check_fits_here(self.env, size)
         return self._show_preview(count, size, names)
 
     def action_confirm(self):
@@ -112,7 +114,7 @@ class CloudStorageWizardRestore(models.TransientModel):
         :raises UserError: they do not fit on this server's disk
         """
         self.ensure_one()
-        selection.check_fits_here(self.env, self._preview()[1])
+        check_fits_here(self.env, self._preview()[1])
         return self._start("restore", self.config_id, self._params())
 
     def _preview(self):

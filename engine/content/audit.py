@@ -6,8 +6,8 @@ from ...drive.client import LIST_FIELDS
 from ...drive.compare import OTHER, UNKNOWN
 from ...drive.errors import DriveError, ForbiddenError, NotFoundError
 from ...drive.query import with_app_property
-from ..metadata import DATABASE, attachment_id, properties_of
 from .lost import Lacking, has_bytes, lacking_for, lacking_rows
+from .metadata import DATABASE, attachment_id, properties_of
 from .proof import is_complete, judge
 from .rows import each, each_in_drive
 

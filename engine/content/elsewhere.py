@@ -4,8 +4,8 @@ from collections import namedtuple
 
 from ...drive.compare import SAME, compare
 from .. import candidates
-from ..attachments import bring_back, set_fname
 from ..local_files import is_whole, measure
+from .attachments import bring_back, set_fname
 from .proof import is_content_of
 from .questions import client_for_a_question, file_of
 from .relink import link

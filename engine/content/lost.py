@@ -4,8 +4,8 @@ import time
 from collections import namedtuple
 
 from ..local_files import is_whole
-from ..metadata import attachment_id, properties_of
 from ..rows import HERE, LINK
+from .metadata import attachment_id, properties_of
 from .questions import client_for_a_question, is_gone
 from .rows import each, sha1s_of
 

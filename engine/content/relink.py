@@ -12,11 +12,12 @@ from ...drive.query import with_app_property
 from .. import attachments, candidates
 from ..account.client import live_accounts
 from ..local_files import measure
-from ..metadata import DATABASE, attachment_id, properties_of, record_of
 from ..transaction import retrying, share_installation
 from ..translate import Translator
 from . import unused
+from .attachments import make_links
 from .lost import has_bytes, lacking_for, lacks_content
+from .metadata import DATABASE, attachment_id, properties_of, record_of
 from .proof import is_complete, judge
 from .questions import client_for_a_question, file_of
 from .rows import sha1s_of
@@ -231,7 +232,7 @@ def drop_missing_files(found):
     """
     lost = found.filtered(lambda a: int(a.cloud_size_bytes) and not has_bytes(a.env, a))
     stale = lost.filtered(lambda a: a.store_fname or a.type != "url")
-    attachments.make_links(found.env, stale.ids)
+    make_links(found.env, stale.ids)
     return len(stale)
 
 

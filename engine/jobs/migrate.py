@@ -15,13 +15,14 @@ from ...drive.errors import (
 )
 from ...drive.source import Source
 from ...drive.upload import upload, verify
-from .. import attachments, candidates, selection
+from .. import attachments, candidates
+from ..content.metadata import OURS, app_properties, drive_name
 from ..folders import ROOT_NAME, Folders
-from ..metadata import OURS, app_properties, drive_name
 from ..outbox import queue
 from ..reader.content import proven_content
 from ..rules import rule_of
 from ..transaction import retrying
+from . import selection
 from .base import AttachmentJob
 
 _logger = logging.getLogger(__name__)

@@ -2,10 +2,12 @@
 
 import functools
 
-from .. import candidates, restoring, selection
+from .. import candidates
+from ..content import restoring
 from ..content.relink import adopt, has_content, relink
 from ..reader.content import READ_TRIES
 from ..transaction import retrying
+from . import selection
 from .base import AttachmentJob, FileJob
 
 

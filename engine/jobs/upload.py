@@ -16,10 +16,10 @@ from ...drive.errors import (
 )
 from ...drive.pool import Task, UploadPool
 from ...drive.source import MULTIPART_LIMIT
-from ..checksums import measure_for
+from ..content.checksums import measure_for
+from ..content.metadata import app_properties, drive_name
 from ..folders import Folders
 from ..local_files import opener
-from ..metadata import app_properties, drive_name
 from ..release import release_due, release_uploaded
 from ..rules import rule_of
 from ..transaction import retrying
@@ -221,14 +221,12 @@ class UploadJob(Job):
             return
         if isinstance(err, StoppedError):
             return  # the echo of what ended the run
-        if err.stops_run:
+        if err.stops_run or self._refuses_all(err):
             self.end(err)
         elif isinstance(err, FolderFullError) and self.claims.try_again(row):
             self.folders.fill(outcome.task.body["parents"][0])
         elif isinstance(err, NotFoundError) and self.claims.try_again(row):
             self.folders.forget()  # its folder was deleted in Drive: make another
-        elif self._refuses_all(err):
-            self.end(err)
 
     def _refuses_all(self, err):
         """Whether Drive refuses one file after the other for the same reason.

@@ -20,7 +20,7 @@ from ...drive.errors import (
     StoppedError,
 )
 from ..content.lost import lacking_ids
-from ..metadata import is_neighbours, outdated
+from ..content.metadata import is_neighbours, outdated
 from ..transaction import CONCURRENCY_ERRORS, QUEUE_LOCK, Deadline, session_lock
 from . import queue
 

@@ -5,7 +5,9 @@ import functools
 from odoo import SUPERUSER_ID
 from odoo.exceptions import UserError
 
+from ...drive.answers import noise
 from ...drive.compare import COMPARE_FIELDS, OTHER, compare, size_of
+from ...drive.download import CHANGED
 from ...drive.errors import (
     ChecksumError,
     DriveError,
@@ -14,7 +16,7 @@ from ...drive.errors import (
     TransientError,
 )
 from ...exceptions import CloudFileError
-from .. import attachments
+from ..content.attachments import note_problem, note_proven
 from ..local_files import is_here, measure
 from ..messages import Messages
 from ..translate import Translator
@@ -78,7 +80,7 @@ def _told(file, attachment):
 
 def _note_proven(registry, row):
     with registry.cursor() as cr:
-        attachments.note_proven(cr, *row)
+        note_proven(cr, *row)
 
 
 # -- who gives it ------------------------------------------------------------------------
@@ -147,6 +149,24 @@ def siblings(attachment, size, sha1):
 # -- why not -----------------------------------------------------------------------------
 
 
+def confirmed(client, file_id, size, sha1, err):
+    """What a failed download means, once Drive was asked about the file itself.
+
+    A proxy in between can answer with other bytes, or with none: only what Drive tells
+    of the file says something about it.
+
+    :param DriveError err: why the download failed
+    :rtype: DriveError
+    """
+    if not isinstance(err, LOST):
+        return err
+    try:
+        file = client.get(file_id, fields=COMPARE_FIELDS)
+    except DriveError as refusal:
+        return refusal
+    return ChecksumError(CHANGED) if compare(file, size, sha1) == OTHER else noise()
+
+
 def explained(attachment, err):
     """What a failed read means for people; noted when it says something lasting.
 
@@ -158,5 +178,5 @@ def explained(attachment, err):
     if problem:
         # in a transaction that survives the error
         with attachment.env.registry.cursor() as cr:
-            attachments.note_problem(cr, attachment.id, problem)
+            note_problem(cr, attachment.id, problem)
     return messages.cloud_file(attachment.name, err)

@@ -11,7 +11,7 @@ from ...drive.errors import DriveError
 from ...exceptions import CloudFileError
 from ...odoo_bridge import environments
 from ..local_files import is_here, open_content
-from .content import LOST, client_for, explained, siblings
+from .content import LOST, client_for, confirmed, explained, siblings
 
 
 class Origin:
@@ -63,8 +63,17 @@ class Origin:
         raise err
 
     def explained(self, err):
-        """See :func:`~.content.explained`; an attachment that is gone explains itself."""
+        """What the failure of a download means for people.
+
+        An attachment that is gone explains itself.
+
+        :rtype: CloudFileError
+        """
         try:
+            with self._attachment() as attachment:
+                client = client_for(attachment, self._client_of)
+                file_id = attachment.cloud_file_id
+            err = confirmed(client, file_id, self._file.size, self._file.sha1, err)
             with self._attachment() as attachment:
                 return explained(attachment, err)
         except CloudFileError as gone:

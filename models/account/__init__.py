@@ -1,8 +1,1 @@
-# isort: skip_file
-from . import secret
-from . import auth
-from . import token
-from . import health
-from . import consent
-from . import actions
-from . import rate_limit
+from . import actions, auth, consent, health, rate_limit, secret, token

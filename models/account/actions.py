@@ -9,10 +9,11 @@ from ...engine.account.identity import Identity, user_values
 from ...engine.account.tokens import Tokens
 from ...engine.account.transaction import own_transaction
 from ...engine.messages import Messages
+from .auth import CloudStorageAuth as Account
 
 
 class CloudStorageAuth(models.Model):
-    _inherit = "cloud_storage.auth"
+    _inherit = Account._name
 
     def action_authorize(self):
         """Lead to Google's consent page; a service account is tried at once."""

@@ -8,6 +8,7 @@ from ...engine.account.files import count_files
 from ...engine.account.transaction import GRANT_FIELDS, SERVER_FIELDS
 from ...engine.messages import Messages
 from ...utils.constants import CALLBACK_PATH
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
 
 #: A change of these makes what Google granted so far void.
 IDENTITY_FIELDS = ("auth_type", "client_id", "scope", "delegated_user")
@@ -24,7 +25,7 @@ class CloudStorageAuth(models.Model):
 
     _name = "cloud_storage.auth"
     _description = "Cloud Storage Account"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
     _order = "name, id"
 
     name = fields.Char(required=True)

@@ -11,10 +11,11 @@ from ...engine.account.tokens import Tokens
 from ...engine.account.transaction import own_transaction
 from ...engine.messages import Messages
 from ...exceptions import WrongDriveError
+from .auth import CloudStorageAuth as Account
 
 
 class CloudStorageAuth(models.Model):
-    _inherit = "cloud_storage.auth"
+    _inherit = Account._name
 
     def get_auth_url(self):
         """Begin the consent: return the address of Google's page (state ``pending``).

@@ -11,13 +11,14 @@ from ...engine.account.files import count_files
 from ...engine.account.identity import Identity
 from ...engine.messages import Messages
 from .auth import IDENTITY_FIELDS, TYPED_FIELDS
+from .auth import CloudStorageAuth as Account
 
 DISABLED_VARIABLE = "CLOUD_STORAGE_DISABLED"
 ENDING_DAYS = 14  # days before its end that an authorization is called ending
 
 
 class CloudStorageAuth(models.Model):
-    _inherit = "cloud_storage.auth"
+    _inherit = Account._name
 
     health = fields.Selection(
         [

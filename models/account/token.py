@@ -11,6 +11,7 @@ from ...engine.account.client import drive_client
 from ...engine.account.credentials import SECRETS, TOKEN_SECRETS, Credentials
 from ...engine.account.tokens import Tokens
 from .auth import TYPED_FIELDS
+from .auth import CloudStorageAuth as Account
 
 _logger = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ class CloudStorageAuth(models.Model):
     ``cloud_storage.secret`` and only a shell or cron of the superuser sees them.
     """
 
-    _inherit = "cloud_storage.auth"
+    _inherit = Account._name
 
     client_secret = fields.Char(
         compute="_compute_secrets",

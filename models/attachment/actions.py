@@ -6,7 +6,8 @@ from odoo.tools import human_size
 
 from ...drive.compare import SAME
 from ...drive.errors import DriveError
-from ...engine import candidates, restoring
+from ...engine import candidates
+from ...engine.content import restoring
 from ...engine.content.proof import PROVEN, judge, prove
 from ...engine.content.rows import size_in_drive
 from ...engine.local_files import is_here

@@ -5,7 +5,7 @@ import os
 from odoo import api, fields, models, tools
 from odoo.tools import human_size
 
-from ...engine import restoring
+from ...engine.content import restoring
 from ...engine.local_files import is_here
 from ...engine.reader import caches, preview
 from ...engine.reader.source import read

@@ -4,8 +4,10 @@ from odoo.tools.sql import column_exists, table_exists
 
 from ...drive.errors import DriveError, ForbiddenError, NotFoundError
 from ...drive.query import FOLDER_TYPE
-from ...engine import candidates, savings
+from ...engine import candidates
 from ...engine.account.files import count_files
+from ...engine.insight import savings
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
 
 #: What tells that the sync of a configuration was under way before it was asked for.
 RAN = """
@@ -31,7 +33,7 @@ class CloudStorageConfig(models.Model):
 
     _name = "cloud_storage.config"
     _description = "Cloud Storage Configuration"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
     _order = "name, id"
 
     name = fields.Char(required=True)

@@ -7,6 +7,7 @@ from ...engine import invariants, runner
 from ...engine.account.client import live_accounts
 from ...engine.transaction import Deadline
 from ..sync.service import DEFAULT_LIMIT
+from .config import CloudStorageConfig as Config
 from .file_type import DEFAULT_FILE_TYPES
 from .model_config import DEFAULT_MODELS
 
@@ -14,7 +15,7 @@ BUTTON_SECONDS = 15  # how long a button works before the rest goes to the backg
 
 
 class CloudStorageConfig(models.Model):
-    _inherit = "cloud_storage.config"
+    _inherit = Config._name
 
     auth_state = fields.Selection(related="auth_id.state", string="Authorization")
 

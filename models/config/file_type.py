@@ -2,6 +2,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import ValidationError
 
 from ...utils.filenames import normalize_extension
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
 
 #: Extension, description, largest size in MB (0: any).
 DEFAULT_FILE_TYPES = [
@@ -30,7 +31,7 @@ class CloudStorageFileType(models.Model):
 
     _name = "cloud_storage.file.type"
     _description = "Cloud Storage File Type"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
     _order = "extension"
     _rec_name = "extension"
 

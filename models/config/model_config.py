@@ -12,6 +12,7 @@ from odoo.tools.sql import column_exists, table_exists
 
 from ...engine import rule_rights
 from ...utils.filenames import model_folder_name
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
 
 #: Models offered to begin with, where they are installed.
 DEFAULT_MODELS = [
@@ -54,7 +55,7 @@ class CloudStorageModelConfig(models.Model):
 
     _name = "cloud_storage.model.config"
     _description = "Cloud Storage Model Configuration"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
     _order = "model_name, attachment_field"
     _rec_name = "model_name"
 

@@ -3,7 +3,9 @@
 from odoo import _, api, fields, models
 from odoo.tools import human_size
 
-from ...engine import candidates, savings
+from ...engine import candidates
+from ...engine.insight import savings
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
 
 
 class CloudStorageSavings(models.TransientModel):
@@ -11,7 +13,7 @@ class CloudStorageSavings(models.TransientModel):
 
     _name = "cloud_storage.savings"
     _description = "Cloud Storage Savings Report"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
 
     config_id = fields.Many2one(
         "cloud_storage.config", "Configuration", required=True, ondelete="cascade"

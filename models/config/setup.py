@@ -4,6 +4,7 @@ from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
 from ...engine.account.credentials import TYPED_SECRETS, Credentials
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
 
 STEPS = ["account", "authorize", "models", "types", "report", "sync"]
 
@@ -13,7 +14,7 @@ class CloudStorageSetup(models.TransientModel):
 
     _name = "cloud_storage.setup"
     _description = "Cloud Storage Guided Start"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
 
     step = fields.Selection(
         [

@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
+
 RETENTION_DAYS = 30
 
 
@@ -11,7 +13,7 @@ class CloudStorageAccessLog(models.Model):
 
     _name = "cloud_storage.access.log"
     _description = "Cloud Storage Access Log"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
     _order = "access_date desc, id desc"
     _rec_name = "file_name"
     _log_access = False

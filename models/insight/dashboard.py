@@ -6,7 +6,9 @@ from datetime import timedelta
 from odoo import _, api, fields, models
 from odoo.tools.misc import format_date
 
-from ...engine import candidates, statistics
+from ...engine import candidates
+from ...engine.insight import statistics
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
 from ..sync.run import UNFINISHED
 
 TREND_DAYS = 30
@@ -19,7 +21,7 @@ class CloudStorageDashboard(models.Model):
 
     _name = "cloud_storage.dashboard"
     _description = "Cloud Storage Dashboard"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
     _auto = False
     _table_query = "SELECT 1 AS id"
 

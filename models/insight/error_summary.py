@@ -1,12 +1,14 @@
 from odoo import _, fields, models
 
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
+
 
 class CloudStorageCause(models.Model):
     """Why files have a problem: one row per message, straight from the attachments."""
 
     _name = "cloud_storage.cause"
     _description = "Cause of Errors"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
     _auto = False
     _order = "files desc, id"
     _rec_name = "message"

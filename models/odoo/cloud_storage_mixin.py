@@ -7,7 +7,7 @@ from odoo.tools import human_size, plaintext2html
 
 from odoo.addons.base.models.ir_mail_server import MailDeliveryException
 
-from ...engine.retention import delete_older
+from ...engine.insight.retention import delete_older
 
 _logger = logging.getLogger(__name__)
 

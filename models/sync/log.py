@@ -3,6 +3,8 @@ from psycopg2.extras import execute_values
 from odoo import _, api, fields, models
 from odoo.exceptions import UserError
 
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
+
 SYNC_TYPES = [
     ("manual", "Manual"),
     ("automatic", "Automatic"),
@@ -28,7 +30,7 @@ class CloudStorageSyncLog(models.Model):
 
     _name = "cloud_storage.sync.log"
     _description = "Cloud Storage Sync Log"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
     _order = "sync_date desc, id desc"
     _rec_name = "file_name"
 

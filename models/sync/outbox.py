@@ -1,14 +1,14 @@
 from odoo import fields, models
 
 #: Wakes the cron once per transaction, as ``ir.cron._trigger`` of Odoo 15 does; Odoo 14 has
-#: no such table, there Drive learns with the cron's next turn.
+#: no such table, there Drive learns with the cron's next turn, within the hour.
 WAKE = """
 CREATE OR REPLACE FUNCTION cloud_storage_wake_cron() RETURNS trigger AS $$
 BEGIN
     IF to_regclass('ir_cron_trigger') IS NOT NULL THEN
         INSERT INTO ir_cron_trigger (cron_id, call_at)
         SELECT res_id, now() at time zone 'UTC' FROM ir_model_data
-        WHERE module = 'cloud_storage' AND name = 'cron_automatic_sync'
+        WHERE module = 'cloud_storage' AND name = 'cron_queued_runs'
         AND NOT EXISTS (SELECT 1 FROM ir_cron_trigger
                         WHERE cron_id = res_id AND call_at = now() at time zone 'UTC');
     END IF;

@@ -9,6 +9,7 @@ from odoo.tools import human_size
 from ...engine import attachments, transaction
 from ...engine.transaction import INSTALLED_LOCK, LIVE_LOCK
 from ...exceptions import RunBusyError
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
 from .log import SYNC_TYPES
 
 _logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class CloudStorageSyncRun(models.Model):
 
     _name = "cloud_storage.sync.run"
     _description = "Cloud Storage Run"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
     _order = "id desc"
 
     name = fields.Char(compute="_compute_name")

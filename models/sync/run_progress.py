@@ -9,10 +9,11 @@ from odoo import _, api, fields, models
 from odoo.tools import get_lang, human_size
 
 from .run import UNFINISHED
+from .run import CloudStorageSyncRun as Run
 
 
 class CloudStorageSyncRun(models.Model):
-    _inherit = "cloud_storage.sync.run"
+    _inherit = Run._name
 
     is_unfinished = fields.Boolean(compute="_compute_progress_text")
     duration_s = fields.Float("Duration (s)", compute="_compute_progress_text")
@@ -57,7 +58,9 @@ class CloudStorageSyncRun(models.Model):
         if self.state == "done" and not self.total_processed:
             return [_("there was nothing to do")]
         total = max(self.total_files, self.total_processed)
-        parts = [_("%(done)s of %(total)s files", done=self.total_processed, total=total)]
+        parts = [
+            _("%(done)s of %(total)s files", done=self.total_processed, total=total)
+        ]
         if self.total_errors:
             parts.append(_("%s errors", self.total_errors))
         return parts

@@ -10,6 +10,7 @@ from odoo import SUPERUSER_ID, api, models
 from ...engine import runner
 from ...exceptions import RunBusyError
 from ...odoo_bridge import wake_cron
+from .run import CloudStorageSyncRun as Run
 
 CHANNEL = "root.cloud_storage"
 IDENTITY = "cloud_storage.sync.run:%d"
@@ -17,7 +18,7 @@ BUSY_SECONDS = 30  # when a job looks again at a run that somebody else works on
 
 
 class CloudStorageSyncRun(models.Model):
-    _inherit = "cloud_storage.sync.run"
+    _inherit = Run._name
 
     def _go_on(self):
         """Have the background work on these runs soon."""

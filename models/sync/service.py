@@ -1,14 +1,15 @@
 """The public face of the sync: what buttons, crons and shells call."""
 
-from odoo import SUPERUSER_ID, _, api, models
+from odoo import _, api, models
 from odoo.exceptions import UserError
 
-from ...engine import candidates, checksums, invariants, runner
+from ...engine import candidates, invariants, runner
 from ...engine.content.relink import relink_all
-from ...engine.jobs import JOBS
+from ...engine.jobs import JOBS, background
+from ...engine.jobs.chosen import sync_chosen
 from ...engine.jobs.reconcile.accounts import reconcile
-from ...engine.outbox.deliver import deliver
 from ...engine.rules import clauses as engine_clauses
+from ..odoo.cloud_storage_mixin import CloudStorageMixin
 
 DEFAULT_LIMIT = 500
 RECONCILE_LIMIT = 200  # rows and files changed per call
@@ -17,7 +18,7 @@ RECONCILE_LIMIT = 200  # rows and files changed per call
 class CloudStorageSyncService(models.AbstractModel):
     _name = "cloud_storage.sync.service"
     _description = "Cloud Storage Sync Service"
-    _inherit = "cloud_storage.mixin"
+    _inherit = CloudStorageMixin._name
 
     @api.model
     def manual_sync(self, config_id, limit=DEFAULT_LIMIT):
@@ -58,30 +59,14 @@ class CloudStorageSyncService(models.AbstractModel):
         :rtype: dict
         """
         self._check_manager()
-        self = self.sudo()  # folders and the like are nobody's
-        return self._work_in_turn(runner.due_configs(self.env))
+        env = self.sudo().env  # folders and the like are nobody's
+        return background.work_in_turn(env, background.started_configs(env))
 
     @api.model
     def _work_on_queue(self):
         """Go on with the runs that wait, and with what Drive has to learn yet."""
-        return self._work_in_turn(self.env["cloud_storage.config"].sudo())
-
-    @api.model
-    def _work_in_turn(self, configs):
-        """One slice of the background: what waits, then new runs of ``configs``."""
-        deadline = runner.slice_deadline()
-        deliver(self.env, deadline)
-        runs = runner.waiting_runs(self.env)
-        runs |= runner.create_automatic_runs(configs - runs.config_id)
-        runs._offer()
-        runner.work_through(runs, deadline)
-        remaining = sum(candidates.count_waiting(config) for config in configs)
-        self.env.cr.commit()  # what jobs did meanwhile is in a new snapshot
-        runs.invalidate_cache()
-        runs.filtered(lambda run: run.state == "queued")._go_on()
-        if deadline.over:
-            runs._wake_cron()  # for what Drive has to learn yet
-        return runs._summary(remaining=remaining)
+        env = self.sudo().env
+        return background.work_in_turn(env, env["cloud_storage.config"])
 
     @api.model
     def _config(self, config_id):
@@ -105,46 +90,12 @@ class CloudStorageSyncService(models.AbstractModel):
         :raises UserError: there is no configuration, or its account can not be used
         """
         config = self.env["cloud_storage.config"].sudo().get_active_config()
-        self._config(config.id)
-        todo = attachments.sudo().filtered(lambda a: a.cloud_sync_status != "synced")
-        checksums.measure(self.env, todo.ids)
-        reasons = candidates.reasons_to_stay(todo, config)
-        self._log_skipped(config, reasons)
-        ids = [attachment.id for attachment in todo if attachment not in reasons]
-        self.env.cr.commit()  # what the caller wrote is part of what is synced
-        if ids:
-            server = todo.with_user(SUPERUSER_ID)
-            server.filtered("cloud_next_attempt").write({"cloud_next_attempt": False})
-            run = runner.create_run(
-                config, "single", ids=sorted(ids), chosen_for=config.auth_id.id
-            )
-            runner.work(run, runner.call_deadline())
-        attachments.invalidate_cache()
-        return attachments.filtered(lambda a: a.cloud_sync_status == "synced")
+        return sync_chosen(self._config(config.id), attachments)
 
     @api.model
     def _sync_file(self, attachment):
         """Sync one attachment; True when it is in the cloud afterwards."""
         return bool(self._sync_files(attachment))
-
-    @api.model
-    def _log_skipped(self, config, reasons):
-        self.env["cloud_storage.sync.log"]._append(
-            [
-                {
-                    "sync_type": "single",
-                    "status": "skipped",
-                    "attachment_id": attachment.id,
-                    "file_name": attachment.name,
-                    "model_name": attachment.res_model,
-                    "record_id": attachment.res_id,
-                    "file_size_bytes": attachment.file_size,
-                    "error_message": reason,
-                    "config_id": config.id,
-                }
-                for attachment, reason in reasons.items()
-            ]
-        )
 
     # -- Odoo and Drive, true to each other --------------------------------------------
 

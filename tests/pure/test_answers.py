@@ -7,20 +7,27 @@ import os
 import random
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
-from cloud_storage.drive import download
+from cloud_storage.drive import answers, download
 from cloud_storage.drive.client import DriveClient
 from cloud_storage.drive.errors import (
     AccountError,
+    AuthError,
     ChecksumError,
+    ConflictError,
+    DailyLimitError,
     DriveError,
     FileForbiddenError,
     FolderFullError,
     ForbiddenError,
+    InvalidRequestError,
     NotFoundError,
     ProjectError,
+    RangeError,
     RateLimitError,
+    StorageFullError,
     TransientError,
     from_response,
 )
@@ -157,6 +164,81 @@ def test_each_refusal_is_about_something(reason, kind, scope):
     assert type(err) is kind
     assert err.scope == scope
     assert err.stops_run == (scope in ("account", "project") and not err.retryable)
+
+
+@pytest.mark.parametrize(
+    "status, reason, message, kind",
+    [
+        (302, "forbidden", "No.", TransientError),
+        (408, "forbidden", "No.", TransientError),
+        (500, "internalError", "No.", TransientError),
+        (429, "unknown", "No.", RateLimitError),
+        (403, "userRateLimitExceeded", "User rate limit exceeded.", DailyLimitError),
+        (403, "userRateLimitExceeded", "Quota exceeded for …", RateLimitError),
+        (403, "dailyLimitExceeded", "No.", DailyLimitError),
+        (403, "uploadLimitExceeded", "No.", DailyLimitError),
+        (403, "storageQuotaExceeded", "No.", StorageFullError),
+        (403, "quotaExceeded", "No.", StorageFullError),
+        (403, "teamDriveFileLimitExceeded", "No.", StorageFullError),
+        (401, "authError", "No.", AuthError),
+        (404, "notFound", "No.", NotFoundError),
+        (409, "fileIdInUse", "No.", ConflictError),
+        (416, "requestedRangeNotSatisfiable", "No.", RangeError),
+        (400, "badRequest", "No.", InvalidRequestError),
+    ],
+)
+def test_status_reason_and_message(status, reason, message, kind):
+    error = {"code": status, "message": message, "errors": [{"reason": reason}]}
+    err = refusal(status, {"error": error})
+    assert type(err) is kind
+    assert (err.status, err.reason, str(err)) == (status, reason, message)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"id": "x", "size": 5},
+        {"id": "x", "trashed": "false"},
+        {"id": "x", "sha1Checksum": None},
+        {"id": "x", "parents": "y"},
+        {"id": "x", "appProperties": []},
+        {"name": "x"},
+        ["x"],
+    ],
+)
+def test_metadata_of_other_types_is_noise(document):
+    with pytest.raises(TransientError):
+        answers.a_file(document)
+
+
+@pytest.mark.parametrize(
+    "page", [{}, {"files": {}}, {"files": [], "nextPageToken": 5}, {"files": ["x"]}, []]
+)
+def test_pages_of_other_types_are_noise(page):
+    with pytest.raises(TransientError):
+        answers.a_page(page)
+
+
+@pytest.mark.parametrize(
+    "told, first",
+    [
+        ("bytes 5-9/10", 5),
+        ("bytes 0-9/*", 0),
+        ("items 5-9/10", None),
+        ("bytes */10", None),
+        ("5-9/10", None),
+        ("", None),
+    ],
+)
+def test_first_byte(told, first):
+    response = SimpleNamespace(headers={"Content-Range": told})
+    assert answers.first_byte(response) == first
+
+
+def test_a_redirection_is_no_answer():
+    with pytest.raises(TransientError):
+        answers.decoded(302, {}, b'{"id": "x"}')
+    assert answers.decoded(200, {}, b'{"id": "x"}') == {"id": "x"}
 
 
 def test_newer_form_of_a_refusal():

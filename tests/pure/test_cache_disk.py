@@ -7,10 +7,11 @@ import stat
 import time
 
 import pytest
-from cloud_storage.cache.usage import UsageCounter
 from cloud_storage.cache.disk import DiskCache
 from cloud_storage.cache.shared import disk_cache
-from cloud_storage.cache.stream import CorruptContentError, verified_chunks
+from cloud_storage.cache.stream import CorruptContentError, kept, verified_chunks
+from cloud_storage.cache.usage import UsageCounter
+from cloud_storage.cache.writer import CacheWriter
 
 MB = 1024 * 1024
 
@@ -584,3 +585,19 @@ def test_directory_removed_meanwhile(cache, tmp_path, caplog):
     store(cache, content(3))
     assert cache.read(sha1(content(3))) == content(3)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("wrong", ["flipped", "short", "long"])
+def test_wrong_bytes_on_their_way_into_the_cache_lack_their_end(tmp_path, wrong):
+    right = [content(1), content(2)]
+    whole = b"".join(right)
+    last = {"flipped": content(3), "short": right[1][:-1], "long": right[1] + b"x"}
+    path, given = tmp_path / "file", []
+    sha1 = hashlib.sha1(whole).hexdigest()
+    with CacheWriter(str(path), len(whole), sha1, str(tmp_path)) as writer:
+        with pytest.raises(CorruptContentError):
+            given.extend(kept(iter([right[0], last[wrong]]), writer))
+    assert not path.exists()
+    with CacheWriter(str(path), len(whole), sha1, str(tmp_path)) as writer:
+        assert b"".join(kept(iter(right), writer)) == whole
+    assert path.read_bytes() == whole

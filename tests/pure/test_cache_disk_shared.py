@@ -11,9 +11,9 @@ import threading
 import time
 
 import pytest
-from cloud_storage.cache.writer import FillAbandonedError, follow
 from cloud_storage.cache.disk import DiskCache
 from cloud_storage.cache.lock import file_lock
+from cloud_storage.cache.writer import FillAbandonedError, follow
 
 MB = 1024 * 1024
 PATIENCE = 60  # seconds for what takes a fraction of one on an idle machine

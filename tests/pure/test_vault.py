@@ -76,6 +76,15 @@ def test_addresses_are_shortened():
     ]
 
 
+def test_addresses_in_arguments():
+    """What the servers' own logs do: the address is an argument of the message."""
+    record = logging.makeLogRecord(
+        {"msg": '"%s" %s', "args": ("GET /cloud_storage/oauth/callback?code=c", 200)}
+    )
+    assert log_filters.AddressFilter().filter(record)
+    assert record.getMessage() == '"GET /cloud_storage/oauth/callback?..." 200'
+
+
 def test_calls_with_secrets_are_dropped_to_their_end():
     messages = [
         "call write",
@@ -86,3 +95,24 @@ def test_calls_with_secrets_are_dropped_to_their_end():
     ]
     kept = logged(log_filters.CallFilter(), *messages)
     assert kept == ["call write", "next call", "  x"]
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        "{'client_secret': 'x'}",
+        "{'service_account_json': 'x'}",
+        "{'service_account_file': 'x'}",
+        "GET /cloud_storage/oauth/callback?state=auth_1.x",
+    ],
+)
+def test_every_sign_of_a_secret(sign):
+    assert logged(log_filters.CallFilter(), sign, "next call") == ["next call"]
+
+
+def test_other_threads_go_on():
+    log_filter = log_filters.CallFilter()
+    assert not logged(log_filter, "{'client_secret':")
+    other = logging.makeLogRecord({"msg": "  of another thread", "thread": 2})
+    assert log_filter.filter(other)
+    assert not logged(log_filter, "  'x'}")

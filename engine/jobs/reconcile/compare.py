@@ -10,13 +10,18 @@ from ....drive.client import LIST_FIELDS
 from ....drive.compare import OTHER, SAME, UNKNOWN, size_of
 from ....drive.errors import DriveError, ForbiddenError, NotFoundError, OutOfTimeError
 from ....drive.query import with_app_property
-from ... import attachments
 from ...account.identity import Identity
 from ...content import rows as content_rows
+from ...content.attachments import note_sha1s
 from ...content.lost import has_bytes
+from ...content.metadata import (
+    DATABASE,
+    drive_name,
+    is_neighbours,
+    properties_of,
+)
 from ...content.proof import is_complete, judge
 from ...content.rows import is_settled, size_in_drive
-from ...metadata import DATABASE, drive_name, is_neighbours, properties_of
 from ...outbox import queue
 from ...transaction import retrying
 from .difference import Difference
@@ -184,7 +189,7 @@ class Comparison:
         """Write down what Drive said the content is, where rows did not know."""
         proven, self._proven = self._proven, []
         if proven:
-            retrying(self.env, lambda: attachments.note_sha1s(self.env, proven))
+            retrying(self.env, lambda: note_sha1s(self.env, proven))
 
     def _local_differences(self, file, rows):
         """What the rows themselves have wrong while their file is all right."""

@@ -3,7 +3,7 @@
 from ....drive.client import FILE_FIELDS
 from ....drive.errors import ForbiddenError
 from ...content import relink, unused
-from ...metadata import app_properties, drive_name
+from ...content.metadata import app_properties, drive_name
 from ...outbox import queue
 from ...transaction import retrying
 from .repair_rows import FIXED

@@ -2,9 +2,10 @@
 
 import random
 
-from ... import attachments, candidates
+from ... import candidates
 from ...content import elsewhere, relink
 from ...content import rows as content_rows
+from ...content.attachments import note_content
 from ...content.proof import DAMAGED, PROVEN, prove
 from ...content.rows import NO_CONTENT, size_in_drive
 from ...local_files import is_here, is_whole
@@ -145,7 +146,7 @@ class RowRepairs:
         """Write down what was read; the row is well then."""
         found = self._settled([row])
         if found:
-            attachments.note_content(self.env, found.ids, content, NO_CONTENT[-1])
+            note_content(self.env, found.ids, content, NO_CONTENT[-1])
         return NOTED if row.cloud_sync_status == "synced" else FIXED
 
     def read_sample(self):

@@ -6,8 +6,8 @@ from odoo import fields
 
 from ...content import unused
 from ...content.lost import lacking_for, lacking_ids
+from ...content.metadata import attachment_id, properties_of
 from ...content.relink import RELINK_NEEDED
-from ...metadata import attachment_id, properties_of
 from ...outbox import queue
 from ...transaction import retrying
 from .compare import PAGE

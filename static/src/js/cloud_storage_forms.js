@@ -48,7 +48,9 @@ odoo.define("cloud_storage.forms", function (require) {
             const $modal = this.$el.closest(".modal");
             $modal.addClass("o_cloud_storage_form");
             if (!$modal.find(":focus").length) {
-                $modal.find(".modal-footer .btn-primary:visible").first().focus();
+                const button = $modal.find(".modal-footer .btn-primary:visible")[0];
+                // what a long dialog says comes first
+                button && button.focus({preventScroll: true});
             }
         },
     });

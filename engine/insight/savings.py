@@ -1,6 +1,6 @@
 """What a sync would move and free, and what it would release, without doing it."""
-from .rows import HERE
-from .rules import coverage
+from ..rows import HERE
+from ..rules import coverage
 
 #: Every attachment with the number of the first clause that it fails; NULL: it goes.
 JUDGED = """

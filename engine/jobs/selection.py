@@ -1,25 +1,22 @@
 """What a restore or a migration is about: which files, how large, does it fit."""
 
-import os
-import shutil
 from collections import namedtuple
 
 from odoo.exceptions import UserError
 from odoo.tools import human_size
 
-from ..drive.client import FILE_FIELDS
-from ..drive.errors import DriveError
-from ..drive.query import FOLDER_TYPE, children_of
-from . import candidates
-from .local_files import is_whole
-from .messages import Messages
-from .metadata import DATABASE
-from .translate import Translator
+from ...drive.client import FILE_FIELDS
+from ...drive.errors import DriveError
+from ...drive.query import FOLDER_TYPE, children_of
+from .. import candidates
+from ..content.metadata import DATABASE
+from ..local_files import is_whole
+from ..messages import Messages
+from ..translate import Translator
 
 _File = namedtuple("_File", "id store_fname")
 
 SAMPLE = 10  # names shown before somebody confirms
-DISK_RESERVE = 64 * 1024 * 1024  # bytes a restore leaves free
 
 
 def in_drive(params):
@@ -125,31 +122,6 @@ def folder_files(client, folder_id):
                 folders.append(file["id"])
             if file.get("md5Checksum"):
                 yield file
-
-
-def free_bytes(env):
-    """Free disk space of the filestore; None when files are in the database."""
-    attachments = env["ir.attachment"]
-    if attachments._storage() == "db":
-        return None
-    path = attachments._filestore()
-    while not os.path.isdir(path):
-        path = os.path.dirname(path)
-    return shutil.disk_usage(path).free
-
-
-def check_fits_here(env, size):
-    """:raises UserError: ``size`` more bytes do not fit into the filestore"""
-    _, free = Translator(env), free_bytes(env)
-    if free is not None and size + DISK_RESERVE > free:
-        raise UserError(
-            _(
-                "%(size)s do not fit: the disk of the filestore has %(free)s left."
-                " Restore less, or make room first.",
-                size=human_size(size),
-                free=human_size(free),
-            )
-        )
 
 
 def check_accounts_differ(source, target):

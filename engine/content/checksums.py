@@ -10,13 +10,13 @@ from collections import namedtuple
 
 from psycopg2 import DataError
 
-from ..utils.digests import size_and_digests
+from ...utils.digests import size_and_digests
+from ..local_files import open_content
+from ..rows import UNMEASURED
+from ..rules import active_rules
+from ..transaction import retrying
+from ..translate import Translator
 from .attachments import note_measured, note_unmeasurable
-from .local_files import open_content
-from .rows import UNMEASURED
-from .rules import active_rules
-from .transaction import retrying
-from .translate import Translator
 
 _logger = logging.getLogger(__name__)
 

@@ -2,23 +2,24 @@
 
 import contextlib
 import os
+import shutil
 import time
 import uuid
 
 from odoo.exceptions import UserError
 from odoo.tools import human_size
 
-from ..exceptions import CloudFileError
-from ..utils.digests import size_and_digests
+from ...exceptions import CloudFileError
+from ...utils.digests import size_and_digests
+from ..local_files import is_whole, measure, path_of
+from ..reader.content import proven_content
+from ..reader.source import read, save
+from ..translate import Translator
 from .attachments import bring_back
-from .local_files import is_whole, measure, path_of
-from .reader.content import proven_content
-from .reader.source import read, save
-from .selection import check_fits_here
-from .translate import Translator
 
 #: Files on their way here, in a folder of the filestore that Odoo does not clean.
 PARTS = "cloud_storage_parts"
+DISK_RESERVE = 64 * 1024 * 1024  # bytes that a restore leaves free
 PART_SECONDS = 24 * 60 * 60  # without a byte, after which a part is nobody's
 
 
@@ -159,3 +160,31 @@ def _no_room(attachment, err):
             reason=err.strerror or err,
         )
     )
+
+
+# -- room on the disk ----------------------------------------------------------------
+
+
+def free_bytes(env):
+    """Free disk space of the filestore; None when files are in the database."""
+    attachments = env["ir.attachment"]
+    if attachments._storage() == "db":
+        return None
+    path = attachments._filestore()
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return shutil.disk_usage(path).free
+
+
+def check_fits_here(env, size):
+    """:raises UserError: ``size`` more bytes do not fit into the filestore"""
+    _, free = Translator(env), free_bytes(env)
+    if free is not None and size + DISK_RESERVE > free:
+        raise UserError(
+            _(
+                "%(size)s do not fit: the disk of the filestore has %(free)s left."
+                " Restore less, or make room first.",
+                size=human_size(size),
+                free=human_size(free),
+            )
+        )

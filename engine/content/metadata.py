@@ -2,7 +2,7 @@
 
 import re
 
-from ..utils.filenames import drive_file_name
+from ...utils.filenames import drive_file_name
 
 #: Bytes of a property's key and value together ("Limits for custom file properties" of
 #: the Drive API guide).

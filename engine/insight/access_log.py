@@ -6,7 +6,7 @@ import psycopg2
 
 from odoo import fields, registry
 
-from ..utils.filenames import printable
+from ...utils.filenames import printable
 
 _logger = logging.getLogger(__name__)
 
