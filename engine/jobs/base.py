@@ -113,7 +113,8 @@ class Job:
     def client(self, auth, **options):
         """A client of an account that ends with the job.
 
-        :param options: ``write``, ``rate``, ``tries``: see :func:`..account.client.drive_client`
+        :param options: ``write``, ``rate``, ``tries``: see
+            :func:`..account.client.drive_client`
         :raises UserError: the account can not be used
         """
         return drive_client(
