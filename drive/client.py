@@ -26,6 +26,7 @@ from .transport import (
     service_from_root,
     translated,
 )
+from .watched import Watcher
 
 GOOGLE_API_ROOT = "https://www.googleapis.com/"
 TIMEOUT = 60  # seconds without a byte, for connecting and for reading
@@ -98,8 +99,17 @@ class DriveClient:
         return service_from_root(self.api_root, self.http())
 
     def guard(self, func):
-        """Call ``func()`` once and translate what the libraries raise."""
-        return translated(func)
+        """Call ``func()`` once and translate what the libraries raise.
+
+        Where the retrier can be stopped, it is stopped in the middle of a request too.
+
+        :raises DriveError: instead of what the libraries raise
+        """
+        if not self.retrier.can_stop:
+            return translated(func)
+        if not hasattr(self._local, "watcher"):
+            self._local.watcher = Watcher(self.retrier.check)
+        return self._local.watcher.call(functools.partial(translated, func))
 
     def execute(self, request):
         """Send a request of the service, paced and repeated.

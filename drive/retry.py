@@ -158,7 +158,8 @@ class Retrier:
     :param CircuitBreaker breaker: likewise
     :param int tries: calls in all
     :param should_stop: called around each wait, and for each block that is read; raises to
-        give up early. It is there as ``check`` for whoever else takes his time
+        give up early. It is there as ``check`` for whoever else takes his time, and
+        ``can_stop`` tells whether it was given
     :param sleep: waits that many seconds, or less when it is time to stop
     """
 
@@ -174,6 +175,7 @@ class Retrier:
         self.pacer = pacer or Pacer()
         self.breaker = breaker or CircuitBreaker()
         self.tries = max(1, tries)
+        self.can_stop = should_stop is not None
         self.check = should_stop or (lambda: None)
         self._sleep, self._rand = sleep, rand
 

@@ -37,6 +37,7 @@ from . import (
     test_guards,
     test_identity,
     test_invariants,
+    test_limits,
     test_local_files,
     test_mail_attachment,
     test_main_job,
