@@ -9,7 +9,7 @@ from .writer import CHUNK_SIZE, FillAbandonedError
 #: Another reader's client may be slow, and its download with it: whoever has waited
 #: that many seconds for less than that many bytes a second goes on alone.
 PATIENCE = 5.0
-MIN_PACE = 1024 * 1024
+MIN_SPEED = 1024 * 1024
 
 
 class CorruptContentError(Exception):
@@ -105,5 +105,5 @@ def hurried(chunks):
             return
         received += len(chunk)
         yield chunk
-        if waited > PATIENCE and received < waited * MIN_PACE:
+        if waited > PATIENCE and received < waited * MIN_SPEED:
             raise FillAbandonedError("%s bytes in %.0f s" % (received, waited))
