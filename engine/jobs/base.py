@@ -226,12 +226,12 @@ class FileJob(Job):
         except (DriveError, UserError, OSError) as err:
             self.env.cr.rollback()
             self.env.cache.invalidate()
-            cause = (
+            refusal = (
                 err if isinstance(err, (DriveError, OSError)) else err.__cause__ or err
             )
-            if ends_run(cause):
+            if ends_run(refusal):
                 # what a sentence for people was made of tells more than the sentence
-                self.end(cause if isinstance(cause, StoppedError) else err)
+                self.end(refusal if isinstance(refusal, StoppedError) else err)
                 return
             _logger.info("Run %s: %s failed: %s", self.run.id, item, err)
             error = err
