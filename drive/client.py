@@ -5,6 +5,7 @@ the service object only builds requests, each thread sends them over a transport
 (httplib2 is not thread-safe), and the rate limit is shared.
 """
 
+import functools
 import threading
 
 import google_auth_httplib2
@@ -149,7 +150,7 @@ class DriveClient:
         while len(ids) < count:
             batch = min(ID_BATCH, count - len(ids))
             request = self.files.generateIds(count=batch, space="drive")
-            ids.extend(self._execute(request, lambda answer: _new_ids(answer, batch)))
+            ids += self._execute(request, functools.partial(_new_ids, batch))
         return ids
 
     def get(self, file_id, fields=FILE_FIELDS):
@@ -303,7 +304,7 @@ class DriveClient:
         )
 
 
-def _new_ids(answer, count):
+def _new_ids(count, answer):
     """As many ids as were asked for: a set would be too short if one came twice."""
     ids = an_object(answer, ids=list)["ids"]
     if len(set(map(str, ids))) != count or not all(isinstance(one, str) for one in ids):

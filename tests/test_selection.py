@@ -112,8 +112,8 @@ class TestSelection(CloudCase):
         partner = self.env["res.partner"].create(
             {"name": "P", "image_1920": base64.b64encode(make_png(64))}
         )
-        field_files = candidates.search(self.env, [("res_model", "=", "res.partner"), ("res_id", "=", partner.id)]
-        )
+        of_partner = [("res_model", "=", "res.partner"), ("res_id", "=", partner.id)]
+        field_files = candidates.search(self.env, of_partner)
         image = field_files.filtered(lambda a: a.res_field == "image_1920")
         self.set_types(("png", 0))
         self.assertFalse(self.goes(image))

@@ -117,7 +117,7 @@ class CloudStorageDashboard(models.Model):
         """Sync the active configuration, as its own button does."""
         service = self.env["cloud_storage.sync.service"]
         config = self.env["cloud_storage.config"].get_active_config()
-        return service._config(config.id).with_env(self.env).action_ask_sync()
+        return service._configs(config.id)[0].with_env(self.env).action_ask_sync()
 
     def action_setup(self):
         """Go on with the guided start."""
