@@ -66,4 +66,5 @@ from . import (
     test_unused_files,
     test_update,
     test_views_translations,
+    test_walks,
 )

@@ -1,12 +1,12 @@
 """The walks in README are ways through the code as it is."""
 
 import ast
-import collections
 import itertools
 import pathlib
 import re
 
 import pytest
+from conftest import readme_walks
 
 ROOT = pathlib.Path(__file__).parents[2]
 MOST_STOPS = 15
@@ -19,32 +19,6 @@ WALKS = (
     "One restore",
     "One deletion",
 )
-BEGIN = re.compile(r"\*\*(One .+?)\*\*")
-STOP = re.compile(r"(\d+)\. `([\w/]+\.py)` `([\w.]+)`(?:: .*)?")
-NEXT_REQUEST = re.compile(r"\*(?:Second request|In the background)\*")
-
-Stop = collections.namedtuple("Stop", "number path function")
-
-
-def section(title):
-    """Lines of README below a heading, up to the next one."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return text.split("\n### %s\n" % title)[1].split("\n### ")[0].splitlines()
-
-
-def walks():
-    """``{title: [request, …]}``, each request a list of stops."""
-    found = {}
-    for line in section("Walks"):
-        begin, stop = BEGIN.match(line), STOP.fullmatch(line)
-        if begin:
-            requests = found[begin.group(1)] = [[]]
-        elif NEXT_REQUEST.fullmatch(line):
-            requests.append([])
-        elif re.match(r"\d+\.", line):
-            assert stop, "not a stop: %s" % line
-            requests[-1].append(Stop(*stop.groups()))
-    return found
 
 
 def defined_in(path):
@@ -69,31 +43,33 @@ def rooms_of(stops):
 
 
 def test_readme_has_all_walks():
-    assert tuple(walks()) == WALKS
+    assert tuple(readme_walks.walks()) == WALKS
 
 
 @pytest.mark.parametrize("title", WALKS)
 def test_every_stop_exists(title):
-    for stop in itertools.chain(*walks()[title]):
+    for stop in itertools.chain(*readme_walks.walks()[title]):
         assert stop.function in defined_in(stop.path), stop
 
 
 @pytest.mark.parametrize("title", WALKS)
 def test_walk_is_short(title):
-    stops = list(itertools.chain(*walks()[title]))
+    stops = list(itertools.chain(*readme_walks.walks()[title]))
     assert [int(stop.number) for stop in stops] == list(range(1, len(stops) + 1))
     assert 1 < len(stops) <= MOST_STOPS
 
 
 @pytest.mark.parametrize("title", WALKS)
 def test_walk_leaves_no_room_twice(title):
-    for stops in walks()[title]:
+    for stops in readme_walks.walks()[title]:
         left = rooms_of(stops)[:-1]
         assert len(left) == len(set(left)), left
 
 
 def test_files_that_answer_questions_exist():
-    rows = [line for line in section("Where is what") if line.startswith("| ")]
+    rows = [
+        line for line in readme_walks.section("Where is what") if line.startswith("| ")
+    ]
     paths = re.findall(r"`([\w/]+\.py)`", "\n".join(rows))
     assert len(rows) > 20
     assert [path for path in paths if not (ROOT / path).is_file()] == []
