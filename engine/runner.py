@@ -115,14 +115,7 @@ def work(run, deadline):
 
 
 def _refuse_to_send(run):
-    _ = Translator(run.env)
-    run._finish(
-        "stopped",
-        _(
-            "Nobody has started the sync of %s yet: press Sync Now there.",
-            run.config_id.name,
-        ),
-    )
+    run._finish("stopped", Messages(run.env).not_started(run.config_id))
 
 
 def job_of(run, deadline):

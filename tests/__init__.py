@@ -35,6 +35,7 @@ from . import (
     test_file_proxy_streams,
     test_filter_rights,
     test_guards,
+    test_hostile,
     test_identity,
     test_invariants,
     test_local_files,
