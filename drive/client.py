@@ -2,7 +2,7 @@
 
 One :class:`DriveClient` serves one account in one process. It may be used by many threads:
 the service object only builds requests, each thread sends them over a transport of its own
-(httplib2 is not thread-safe), and the pacer is shared.
+(httplib2 is not thread-safe), and the rate limit is shared.
 """
 
 import functools
@@ -49,7 +49,7 @@ class DriveClient:
 
     :param token_source: see :class:`TokenCredentials`
     :param str api_root: root URL of Google's APIs
-    :param Retrier retrier: paces and repeats
+    :param Retrier retrier: keeps to the rate limit and repeats
     :param str shared_drive_id: list and create in this shared drive, when set
     :param float timeout: seconds without a byte, for connecting and for reading
     :param bool read_only: refuse to send what would change Drive
@@ -112,7 +112,7 @@ class DriveClient:
         return self._local.watcher.call(functools.partial(translated, func))
 
     def execute(self, request):
-        """Send a request of the service, paced and repeated.
+        """Send a request of the service, within the rate limit and repeated.
 
         :param request: ``googleapiclient.http.HttpRequest``; its own ``execute`` does not
             survive each answer that a proxy may give

@@ -98,6 +98,14 @@ class Messages:
             return _("%s and seems to be down. The next run goes on.", err)
         return self.drive(err)
 
+    # -- a configuration ---------------------------------------------------------------
+
+    def not_started(self, config):
+        """Nobody has agreed yet that the files of a configuration leave."""
+        return _(
+            "Nobody has started the sync of %s yet: press Sync Now there.", config.name
+        )
+
     # -- one file ----------------------------------------------------------------------
 
     def cloud_file(self, name, err):

@@ -35,6 +35,7 @@ from . import (
     test_file_proxy_streams,
     test_filter_rights,
     test_guards,
+    test_hostile,
     test_identity,
     test_invariants,
     test_limits,
@@ -47,8 +48,8 @@ from . import (
     test_migrate,
     test_nginx,
     test_oauth_callback,
-    test_pace,
     test_queue_job,
+    test_rate_limit,
     test_reconcile,
     test_reconcile_rescue,
     test_restore,
@@ -67,4 +68,5 @@ from . import (
     test_unused_files,
     test_update,
     test_views_translations,
+    test_walks,
 )

@@ -191,7 +191,10 @@ class CloudStorageAuth(models.Model):
 
     def _is_another_drive(self, vals):
         """Whether values lead to another Drive than the one that was known so far."""
-        if "shared_drive_id" in vals and self.shared_drive_id != vals["shared_drive_id"]:
+        if (
+            "shared_drive_id" in vals
+            and self.shared_drive_id != vals["shared_drive_id"]
+        ):
             return bool(self.shared_drive_id or vals["shared_drive_id"])
         # the id counts: an address may change with the person's name
         name = "google_user_id" if self.google_user_id else "account_email"
@@ -202,15 +205,6 @@ class CloudStorageAuth(models.Model):
             self.env["cloud_storage.secret"]._wipe(self, TOKEN_SECRETS)
             granted = dict.fromkeys(GRANT_FIELDS, False)
             self.sudo().write(dict(granted, state="draft"))
-
-    def _reserved_for(self):
-        """Who ids and upload sessions are good for: this account, as who it is now.
-
-        Whoever authorizes it as somebody else can neither see nor go on with what was
-        begun before.
-        """
-        self.ensure_one()
-        return "%d %s" % (self.id, self.account_email or "")
 
     def unlink(self):
         self.check_access_rights("unlink")
@@ -238,8 +232,12 @@ class CloudStorageAuth(models.Model):
         :raises UserError: Drive is going to learn of some soon
         """
         usable = self.filtered(lambda auth: auth._can_still_trash())
-        count = self.env["cloud_storage.trash"].sudo().search_count(
-            [("auth_id", "in", usable.ids), ("drive_file_id", "!=", False)]
+        count = (
+            self.env["cloud_storage.trash"]
+            .sudo()
+            .search_count(
+                [("auth_id", "in", usable.ids), ("drive_file_id", "!=", False)]
+            )
         )
         if count:
             raise UserError(

@@ -11,6 +11,7 @@ from ...engine.content import restoring
 from ...engine.content.proof import PROVEN, judge, prove
 from ...engine.content.rows import size_in_drive
 from ...engine.local_files import is_here
+from ...engine.messages import Messages
 
 _logger = logging.getLogger(__name__)
 
@@ -44,9 +45,11 @@ class IrAttachment(models.Model):
         :return: whether all of them are in the cloud afterwards
         :rtype: bool
         :raises AccessError: the user may not write one of them
-        :raises UserError: there is no configuration or its account can not be used
+        :raises UserError: there is no configuration, nobody started its sync yet, or its
+            account can not be used
         """
         self._check_may_move()
+        self._check_started()
         synced = self.env["cloud_storage.sync.service"].sudo()._sync_files(self)
         return synced == self and bool(self)
 
@@ -112,6 +115,16 @@ class IrAttachment(models.Model):
         self.check_access_rule("write")
         self.check("write")
 
+    def _check_started(self):
+        """The first file leaves when somebody decides so who may decide for all.
+
+        :raises UserError: nobody has started the sync yet, and this user may not
+        """
+        config = self.env["cloud_storage.config"].sudo().get_active_config()
+        is_manager = self.env["cloud_storage.mixin"]._is_manager()
+        if config and not config.started_on and not is_manager:
+            raise UserError(Messages(self.env).not_started(config))
+
     # -- in the browser ------------------------------------------------------------------
 
     def _read_group_allowed_fields(self):
@@ -134,8 +147,10 @@ class IrAttachment(models.Model):
         wherever that deletes local copies.
 
         :raises AccessError: the user may not write one of them
+        :raises UserError: nobody has started the sync yet, and this user may not
         """
         self._check_may_move()
+        self._check_started()
         config = self.env["cloud_storage.config"].sudo().get_active_config()
         is_harmless = config.started_on and not config.delete_local_after_sync
         if not config or is_harmless or not self._going_to_cloud():

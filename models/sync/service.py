@@ -157,7 +157,7 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _clauses(self, config, with_state=True, reader=None, rules=None):
-        """What an attachment must fulfil to go: see :func:`..engine.rules.clauses`.
+        """What an attachment must fulfil to go: see :func:`...engine.rules.clauses`.
 
         Everything asks here, so a clause that an extension adds holds everywhere.
 
@@ -167,7 +167,7 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _jobs(self):
-        """What works on a run, by its ``sync_type``: see :mod:`..engine.jobs`.
+        """What works on a run, by its ``sync_type``: see :mod:`...engine.jobs`.
 
         :rtype: dict
         """
@@ -179,7 +179,7 @@ class CloudStorageSyncService(models.AbstractModel):
     def _get_google_drive_service(self, auth):
         """The Drive v3 service of google-api-python-client for an account.
 
-        For the thread that calls; see :mod:`..drive.client` for many threads. Where the
+        For the thread that calls; see :mod:`...drive.client` for many threads. Where the
         account must not be changed (a copy of its database) it can only read.
 
         :raises UserError: the account can not be used
@@ -189,7 +189,7 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _execute_with_backoff(self, func, auth=None):
-        """Call ``func()``, repeated as Google asks for (:mod:`..drive.retry`)."""
+        """Call ``func()``, repeated as Google asks for (:mod:`...drive.retry`)."""
         auth = auth or self.env["cloud_storage.config"].get_active_config().auth_id
         client = auth._drive_client()
         return client.retrier.call(lambda: client.guard(func))
