@@ -8,9 +8,9 @@ the service object only builds requests, each thread sends them over a transport
 import functools
 import threading
 
-import google_auth_httplib2
 import httplib2
 from google.auth.transport.requests import AuthorizedSession
+from google_auth_httplib2 import AuthorizedHttp
 
 from .answers import a_file, a_page, an_object, decoded, noise
 from .batch import GET_BATCH, BatchGet
@@ -21,12 +21,12 @@ from .transport import (
     ReadOnlyHttp,
     ReadOnlySession,
     TokenCredentials,
+    Watcher,
     sent,
     service_for,
     service_from_root,
     translated,
 )
-from .watched import Watcher
 
 GOOGLE_API_ROOT = "https://www.googleapis.com/"
 TIMEOUT = 60  # seconds without a byte, for connecting and for reading
@@ -70,9 +70,7 @@ class DriveClient:
         self.timeout = timeout
         self.service = service_for(self.api_root)
         self.files = self.service.files()  # made anew at each call, for milliseconds
-        self._http_class = (
-            ReadOnlyHttp if read_only else google_auth_httplib2.AuthorizedHttp
-        )
+        self._http_class = ReadOnlyHttp if read_only else AuthorizedHttp
         self._session_class = ReadOnlySession if read_only else AuthorizedSession
         self._token_source = token_source
         self._local = threading.local()

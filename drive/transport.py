@@ -1,8 +1,12 @@
 """How requests reach Google, and what becomes of the libraries' errors."""
 
+import concurrent.futures
 import functools
 import http.client
 import json
+import queue
+import threading
+import weakref
 
 import google.auth.credentials
 import google_auth_httplib2
@@ -24,6 +28,7 @@ NETWORK_ERRORS = (
     requests.RequestException,
 )
 
+LOOK_SECONDS = 0.25  # how often it is asked whether to go on waiting
 #: What httplib2 raises for some headers and bodies (an empty one that is called gzip).
 CONFUSED = (ValueError, LookupError, TypeError, AttributeError)
 
@@ -150,3 +155,67 @@ def _from_google_auth(err):
     if isinstance(err, TransportError) or getattr(err, "retryable", False):
         return TransientError("No answer from Google: %s" % type(err).__name__)
     return AuthError(str(err), status=401)
+
+
+# -- a request that can be given up -------------------------------------------------------
+
+
+class Watcher:
+    """Calls functions in one thread beside, which keeps its connections.
+
+    The libraries wait as long as their timeout is, and nothing stops them. So a request is
+    sent from there, and who wants the answer looks at the clock meanwhile.
+
+    :param check: called while one waits; raises to give up
+    """
+
+    def __init__(self, check):
+        self._check = check
+        self._tasks = self._finalizer = None
+
+    def call(self, func):
+        """Return what ``func()`` returns, or raise what it raises.
+
+        What is given up goes on by itself until it fails or ends, and nobody hears of it.
+
+        :raises DriveError: whatever ``check`` raises
+        """
+        if self._tasks is None:
+            self._begin()
+        outcome = concurrent.futures.Future()
+        self._tasks.put((func, outcome))
+        while not concurrent.futures.wait([outcome], timeout=LOOK_SECONDS).done:
+            try:
+                self._check()
+            except BaseException:
+                self._leave()
+                raise
+        return outcome.result()
+
+    def _begin(self):
+        self._tasks = queue.SimpleQueue()
+        # the thread ends with this object, that is with its client
+        self._finalizer = weakref.finalize(self, self._tasks.put, None)
+        threading.Thread(
+            target=_serve, args=(self._tasks,), name="drive-request", daemon=True
+        ).start()
+
+    def _leave(self):
+        """Have the thread end after what it is at; the next call gets another."""
+        self._finalizer()
+        self._tasks = None
+
+
+def _serve(tasks):
+    """Do one task after the other, until there comes None."""
+    while True:
+        task = tasks.get()
+        if task is None:
+            return
+        func, outcome = task
+        del task
+        try:
+            outcome.set_result(func())
+        except BaseException as err:  # pylint: disable=broad-except
+            outcome.set_exception(err)  # it is raised where the answer is waited for
+        del func, outcome
