@@ -443,4 +443,3 @@ class TestOddRowsAtNight(IdentityCase):
         self.nights()
         self.assertOwn(first, [content])
         self.assertFalse(self.drive_file(file_id)["trashed"])
-
