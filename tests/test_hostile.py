@@ -5,6 +5,7 @@ import uuid
 from odoo.exceptions import AccessError, UserError
 
 from ..engine import uninstall
+from ..engine.account.identity import reserved_for
 from ..exceptions import CloudFileError
 from .common import CloudCase
 from .test_identity import IdentityCase, sha1_of
@@ -315,7 +316,7 @@ class TestReservedIds(IdentityCase):
             cloud_file_id=None,
             cloud_sync_status="pending",
             cloud_reserved_id=file_id,
-            cloud_reserved_for=self.auth._reserved_for(),
+            cloud_reserved_for=reserved_for(self.auth),
             type="binary",
             url=None,
         )
@@ -442,4 +443,3 @@ class TestOddRowsAtNight(IdentityCase):
         self.nights()
         self.assertOwn(first, [content])
         self.assertFalse(self.drive_file(file_id)["trashed"])
-

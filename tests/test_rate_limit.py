@@ -22,7 +22,7 @@ class TestPace(CloudCase):
         self.assertEqual(waits[:5], [0] * 5)
         self.assertAlmostEqual(waits[-1], 2.0)
 
-    def test_configured_rate_reaches_the_pacer(self):
+    def test_configured_rate_reaches_the_limiter(self):
         self.config.requests_per_second = 3
         self.make_attachment()
         self.sync()
