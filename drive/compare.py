@@ -5,6 +5,9 @@ A file is what its sha1 and its size say (Drive's ``sha1Checksum`` and ``size``,
 same one can be made on purpose.
 """
 
+import hashlib
+
+EMPTY_MD5, EMPTY_SHA1 = hashlib.md5(b"").hexdigest(), hashlib.sha1(b"").hexdigest()
 SAME, OTHER, UNKNOWN = "same", "other", "unknown"
 #: What an answer of Drive needs to have to be compared.
 COMPARE_FIELDS = "size,md5Checksum,sha1Checksum"
@@ -34,6 +37,11 @@ def compare(metadata, size, sha1=None, md5=None):
     if md5 and metadata.get("md5Checksum") and metadata["md5Checksum"] != md5:
         return OTHER
     return UNKNOWN
+
+
+def is_trashed(metadata):
+    """Whether a file in Drive is in its trash, or may be: Drive did not say."""
+    return metadata.get("trashed") is not False
 
 
 def size_of(metadata):

@@ -1,4 +1,5 @@
 """Many uploads at once, in threads that know nothing but paths and results."""
+
 import logging
 import queue
 import threading
@@ -6,6 +7,7 @@ import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 
+from .compare import is_trashed
 from .errors import (
     ChecksumError,
     DriveError,
@@ -22,7 +24,9 @@ LINGER = 0.1  # seconds
 
 #: One file to upload. ``body`` has the reserved ``id``; ``open_file`` opens its bytes;
 #: ``duplicate_id`` is a Drive file that should hold the same content already.
-Task = namedtuple("Task", "key body open_file size mimetype sha1 session_uri duplicate_id")
+Task = namedtuple(
+    "Task", "key body open_file size mimetype sha1 session_uri duplicate_id"
+)
 #: What became of it: ``metadata``, ``sha1`` and ``md5``, or ``error`` (a DriveError).
 Outcome = namedtuple("Outcome", "task metadata sha1 md5 error duration")
 
@@ -148,4 +152,4 @@ class UploadPool:
             verify(self._client, found, task.size, sha1)
         except (ChecksumError, NotFoundError, UnverifiedError):
             return None
-        return None if found.get("trashed") else found
+        return None if is_trashed(found) else found

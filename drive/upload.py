@@ -9,7 +9,7 @@ import logging
 import uuid
 
 from .answers import a_file, decoded, noise
-from .compare import OTHER, SAME, compare
+from .compare import OTHER, SAME, compare, is_trashed
 from .errors import (
     ChecksumError,
     ConflictError,
@@ -24,7 +24,11 @@ from .source import Part
 
 _logger = logging.getLogger(__name__)
 
-UPLOAD_FIELDS = "id,name,size,md5Checksum,sha1Checksum,webViewLink,trashed"
+UPLOAD_FIELDS = (
+    "id,name,size,md5Checksum,sha1Checksum,webViewLink,trashed,appProperties"
+)
+#: The private property that tells which database a file is of.
+DATABASE = "odoo_db"
 PART = "\r\n--%s\r\nContent-Type: %s\r\n\r\n%s"
 
 
@@ -50,18 +54,20 @@ def upload(client, body, source, session_uri=None, on_session=None, on_progress=
             client, body, source, session_uri, on_session, on_progress
         )
     except ConflictError:
-        return _own(client, body)
+        return own_file(client, body)
 
 
-def _own(client, body):
+def own_file(client, body):
     """The file under the reserved id, as this account sees it, out of the trash.
 
-    :raises InvalidRequestError: there is none to be had: the id is another account's, or
-        used up
+    :raises InvalidRequestError: there is none to be had: the id is another account's,
+        used up, or a copy of this database sent the file, which it may trash any time
     """
     try:
         found = client.get(body["id"], fields=UPLOAD_FIELDS)
-        if found.get("trashed"):
+        if _database(found) not in (None, _database(body)):
+            raise InvalidRequestError("The file under the reserved id is another's")
+        if is_trashed(found):
             # somebody put the copy there before anything leaned on it
             found = client.update(body["id"], fields=UPLOAD_FIELDS, trashed=False)
     except NotFoundError as err:
@@ -71,6 +77,10 @@ def _own(client, body):
     if found.get("trashed"):
         raise InvalidRequestError("The file under the reserved id stays in the trash")
     return found
+
+
+def _database(file):
+    return file.get("appProperties", {}).get(DATABASE)
 
 
 def _create_request(client, body, kind):
@@ -144,7 +154,7 @@ def _continue(client, body, source, uri, on_progress):
         answer = _send_chunks(client, uri, source, done, on_progress)
     if answer.get("id") != body["id"]:
         raise SessionLostError("The session belongs to another file")
-    return _own(client, body)  # the session itself asks nobody who he is
+    return own_file(client, body)  # the session itself asks nobody who he is
 
 
 def _ask_session(client, uri, size):

@@ -34,9 +34,22 @@ RULES = [
     ),
     Rule(
         4,
-        "cloud_file_id IS NULL AND type = 'url' AND url = " + LINK,
+        "cloud_file_id IS NULL AND type = 'url' AND url = "
+        + LINK
+        + " AND (file_size IS NOT NULL OR "
+        + HERE
+        + ")",
         "is a link to the proxy without a file in Drive",
         "type = 'binary', url = NULL, cloud_sync_status = 'local'",
+    ),
+    Rule(
+        11,
+        "cloud_file_id IS NULL AND type = 'url' AND url = "
+        + LINK
+        + " AND file_size IS NULL AND NOT "
+        + HERE,
+        "is a link to the proxy, and nobody knows to what",
+        "",  # as a file it would pass for an empty one: it has to be linked again
     ),
     Rule(
         4,

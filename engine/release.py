@@ -4,7 +4,7 @@ import logging
 
 from odoo.exceptions import UserError
 
-from ..drive.compare import SAME, compare
+from ..drive.compare import SAME, compare, is_trashed
 from ..drive.errors import DriveError
 from .content.attachments import drop_bytes
 from .local_files import is_whole, measure
@@ -162,6 +162,6 @@ def _files_in_use(env, fnames, checksums):
 
 def _is_copy(file, row):
     """Whether a file of Drive is there, not in the trash, and has a row's content."""
-    if not file or file.get("trashed"):
+    if not file or is_trashed(file):
         return False
     return compare(file, row.cloud_size_bytes, row.cloud_sha1) == SAME

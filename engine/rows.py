@@ -5,6 +5,7 @@ Indexes and triggers repeat the conditions word for word (``models/attachment/sc
 
 from collections import namedtuple
 
+from ..drive.compare import EMPTY_MD5, EMPTY_SHA1
 from ..utils.constants import PROXY_PATH
 
 #: Its bytes are on this server, as far as the row tells.
@@ -16,6 +17,11 @@ WAITING = "(cloud_sync_status IN ('local', 'error') OR cloud_sync_status IS NULL
 SENDABLE = "(" + HERE + " OR COALESCE(file_size, 0) = 0 AND cloud_file_id IS NULL)"
 #: It has bytes of which nobody noted how many or which.
 UNMEASURED = "(file_size IS NULL OR checksum IS NULL) AND " + HERE
+#: Drive said that it is empty; what a row alone says of its size proves nothing.
+KNOWN_EMPTY = (
+    "(COALESCE(cloud_size_bytes, 0) = 0 AND COALESCE(cloud_sha1, cloud_md5) IS NOT NULL"
+    " AND COALESCE(cloud_sha1, '{0}') = '{0}' AND COALESCE(cloud_md5, '{1}') = '{1}')"
+).format(EMPTY_SHA1, EMPTY_MD5)
 #: Nobody is just changing it: rows that are on their way are in between.
 SETTLED = "cloud_sync_status IS DISTINCT FROM 'pending'"
 #: The address of a row at the proxy.

@@ -51,25 +51,24 @@ def call_deadline():
     return Deadline(slice_seconds() if request else None)
 
 
-def create_run(config, sync_type, limit=0, **params):
-    """A queued run, committed.
+def new_run(config, sync_type, limit=0, **params):
+    """A queued run that nobody else sees yet: for who works on it at once.
 
     :param params: what the job of this type needs to know, fit for JSON
     """
-    env = config.env
-    run = (
-        env["cloud_storage.sync.run"]
-        .sudo()
-        .create(
-            {
-                "config_id": config.id,
-                "sync_type": sync_type,
-                "file_limit": max(0, limit or 0),
-                "params": json.dumps(params) if params else False,
-            }
-        )
-    )
-    env.cr.commit()  # progress is looked at from other transactions
+    values = {
+        "config_id": config.id,
+        "sync_type": sync_type,
+        "file_limit": max(0, limit or 0),
+        "params": json.dumps(params) if params else False,
+    }
+    return config.env["cloud_storage.sync.run"].sudo().create(values)
+
+
+def create_run(config, sync_type, limit=0, **params):
+    """A queued run, committed: for the background. See :func:`new_run`."""
+    run = new_run(config, sync_type, limit, **params)
+    config.env.cr.commit()  # progress is looked at from other transactions
     return run
 
 
@@ -111,9 +110,9 @@ def work(run, deadline):
     :raises RunBusyError: another process works on the run
     :raises UserError: the run failed before a single file could be tried
     """
-    recover(run.env)
-    with keep_alive(run):
+    with keep_alive(run):  # before a new run is committed, and the background takes it
         run.env.cr.commit()  # somebody may have ended it before the lock was ours
+        recover(run.env)
         run.invalidate_cache(["state"])
         if run.exists().state != "queued":
             return

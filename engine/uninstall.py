@@ -17,6 +17,7 @@ from odoo import SUPERUSER_ID, _, api, registry
 from odoo.exceptions import UserError
 from odoo.tools import config, human_size
 
+from ..drive.compare import EMPTY_MD5, EMPTY_SHA1
 from ..odoo_bridge import fresh_environment
 from ..utils.digests import size_and_digests
 from . import transaction
@@ -30,12 +31,9 @@ PAUSE_SECONDS = 20  # that runs have to come to a halt
 ROW_SECONDS = 10  # how long a row or table may be locked by others
 TRIES = 5  # of what other transactions get in the way of
 BATCH = 10000  # rows read at once
-#: Digests of the empty content: there is nothing to lose.
-EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
-EMPTY_SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
 IN_DRIVE = (
     "SELECT id, store_fname, octet_length(db_datas), cloud_size_bytes::bigint, file_size"
-    " FROM ir_attachment WHERE cloud_file_id IS NOT NULL AND id > %s"
+    " FROM ir_attachment WHERE cloud_file_id IS NOT NULL AND id > %s AND ({condition})"
     # said to be empty by Drive, not by the row alone
     " AND (COALESCE(cloud_size_bytes, 0) = 0 AND COALESCE(file_size, 0) = 0"
     " AND store_fname IS NULL AND (cloud_md5 = %s OR cloud_sha1 = %s)) IS NOT TRUE"
@@ -87,18 +85,28 @@ def count_remote_files(cr):
     :param cr: a cursor whose transaction began just now
     :return: number, and size as text
     """
-    sizes = [
-        row.cloud_size or row.file_size or 0
-        for row in _rows_in_drive(cr)
-        if not _is_here(row, config.filestore(cr.dbname))
-    ]
+    sizes = [row.cloud_size or row.file_size or 0 for row in remote_rows(cr)]
     return len(sizes), human_size(sum(sizes)) or _("of unknown size")
 
 
-def _rows_in_drive(cr):
-    last_id = 0
+def remote_rows(cr, condition="TRUE"):
+    """The attachments that :func:`count_remote_files` counts.
+
+    :param str condition: SQL, only those
+    :return: iterator of :class:`Row`
+    """
+    filestore = config.filestore(cr.dbname)
+    rows = _rows_in_drive(cr, condition)
+    return (row for row in rows if not _is_here(row, filestore))
+
+
+def _rows_in_drive(cr, condition):
+    query, last_id = IN_DRIVE.format(condition=condition), 0
     while True:
-        cr.execute(IN_DRIVE, (last_id, EMPTY_MD5, EMPTY_SHA1, BATCH))
+        # conditions are written in the code
+        cr.execute(  # pylint: disable=sql-injection
+            query, (last_id, EMPTY_MD5, EMPTY_SHA1, BATCH)
+        )
         rows = [Row(*values) for values in cr.fetchall()]
         if not rows:
             return
@@ -115,10 +123,11 @@ def _is_here(row, filestore):
         if row.cloud_size and os.path.getsize(path) == row.cloud_size:
             return True
         with open(path, "rb") as file:
-            sha1 = size_and_digests(file, "sha1")[1]
+            size, sha1 = size_and_digests(file, "sha1")
     except OSError:
         return False
-    return sha1 == os.path.basename(row.store_fname)
+    # an empty file is no content of what Drive does not say to be empty
+    return size > 0 and sha1 == os.path.basename(row.store_fname)
 
 
 def count_now(cr):

@@ -1,4 +1,5 @@
 """Rows, answers and callers that mean no good, or know no better."""
+
 import os
 import uuid
 
@@ -9,8 +10,8 @@ from ..engine.account.identity import reserved_for
 from ..exceptions import CloudFileError
 from .common import CloudCase
 from .test_identity import IdentityCase, sha1_of
-from .test_reconcile_rescue import RescueCase
 from .test_restore import RestoreCase
+from .test_unused_files import UnusedCase
 
 USER = "cloud_storage.group_cloud_storage_user"
 MANAGER = "cloud_storage.group_cloud_storage_manager"
@@ -121,7 +122,7 @@ class TestSizesOfNothing(IdentityCase):
         self.assertTrue(attachment.restore_from_cloud())
 
 
-class TestGone(RescueCase):
+class TestGone(UnusedCase):
     """What is said of files that Drive has not got."""
 
     def set_columns(self, attachment, columns):
@@ -160,6 +161,24 @@ class TestGone(RescueCase):
         self.fresh()
         self.assertEqual(file.cloud_sync_status, "synced")
         self.assertEqual(len(self.drive_files()), 1)
+
+    def test_link_that_lost_what_it_led_to(self):
+        """It is no empty file, and what it was in Drive is found again."""
+        file = self.synced(keep=False)
+        content, drive_id = file.raw, file.cloud_file_id
+        self.collect_garbage()
+        self.set_columns(
+            file,
+            "cloud_sync_status = 'local', cloud_file_id = NULL, cloud_auth_id = NULL,"
+            " cloud_md5 = NULL, cloud_sha1 = NULL, cloud_size_bytes = NULL,"
+            " file_size = NULL, checksum = NULL",
+        )
+        self.cr.execute("DELETE FROM cloud_storage_trash")
+        self.reconcile()
+        self.sync()
+        self.fresh()
+        self.assertEqual(file.cloud_file_id, drive_id)
+        self.assertEqual(file.raw, content)
 
     def shorten(self, file):
         path = self.local_path(file)
@@ -202,11 +221,12 @@ class TestGone(RescueCase):
         )
         self.cr.execute("DELETE FROM cloud_storage_trash")
         self.cr.commit()
-        self.reconcile()
-        self.fresh()
-        self.env["ir.attachment"]._clear_cloud_cache()
-        self.assertEqual(file.cloud_file_id, drive_id)
-        self.assertEqual(file.raw, content)
+        for days in (0, 30):
+            self.first_seen(days)
+            self.reconcile()
+            self.fresh()
+        self.assertFalse(self.is_trashed(drive_id))
+        self.assertEqual(self.emulator.content(drive_id), content)
 
     def test_whole_file_of_another_recorded_size_is_here(self):
         """The size of a row is a hint."""
@@ -271,9 +291,16 @@ class TestWayOut(RestoreCase):
     def test_folder_whose_list_lacks_fields(self):
         """What a list leaves out is asked for."""
         content = uuid.uuid4().bytes
-        for omitted in (["md5Checksum"], ["sha1Checksum"], ["size"], ["md5Checksum", "size"]):
+        for omitted in (
+            ["md5Checksum"],
+            ["sha1Checksum"],
+            ["size"],
+            ["md5Checksum", "size"],
+        ):
             with self.subTest(omitted):
-                file = self.synced(keep=False, content=content + bytes(str(omitted), "ascii"))
+                file = self.synced(
+                    keep=False, content=content + bytes(str(omitted), "ascii")
+                )
                 known = file.raw
                 self.collect_garbage()
                 folder = self.drive_file(file.cloud_file_id)["parents"][0]
@@ -443,3 +470,101 @@ class TestOddRowsAtNight(IdentityCase):
         self.nights()
         self.assertOwn(first, [content])
         self.assertFalse(self.drive_file(file_id)["trashed"])
+
+
+class TestNeighboursFiles(RestoreCase):
+    """A file that another database uses stays as it is when its copy moves on."""
+
+    def setUp(self):
+        super().setUp()
+        self.target = self.make_account("second@example.com")
+        self.cr.commit()
+
+    def migrate(self, **values):
+        accounts = {"source_auth_id": self.auth.id, "target_auth_id": self.target.id}
+        wizard = self.env["cloud_storage.wizard.migrate"]
+        values = dict(accounts, switch_configs=False, **values)
+        return self.confirm(wizard.create(values))
+
+    def assertMigrated(self, file, content):
+        self.assertEqual(file.cloud_auth_id, self.target)
+        self.assertEqual(self.emulator.content(file.cloud_file_id), content)
+
+    def shared_with_a_neighbour(self):
+        file = self.synced(keep=False)
+        marks = {"odoo_db": "of a neighbour", "odoo_attachment": "1"}
+        self.emulator.edit_file(file.cloud_file_id, appProperties=marks)
+        return file, file.cloud_file_id, file.raw, marks
+
+    def test_moving_changes_nothing_of_it(self):
+        for after in ("keep", "trash", "delete"):
+            with self.subTest(after):
+                file, drive_id, content, marks = self.shared_with_a_neighbour()
+                self.migrate(after=after)
+                self.background()
+                self.fresh()
+                self.assertMigrated(file, content)
+                there = self.drive_file(drive_id)
+                self.assertTrue(there and not there["trashed"])
+                self.assertEqual(there["appProperties"], marks)
+
+    def test_id_in_the_target_is_a_neighbours(self):
+        file = self.synced(keep=False)
+        content = file.raw
+        drive_id = self.emulator.put_file(
+            "theirs.txt",
+            content,
+            owner="second@example.com",
+            client_id=self.target.client_id,
+            appProperties={"odoo_db": "of a neighbour"},
+        )
+        file.write(
+            {
+                "cloud_reserved_id": drive_id,
+                "cloud_reserved_for": reserved_for(self.target),
+            }
+        )
+        self.migrate()
+        self.migrate()
+        self.fresh()
+        self.assertMigrated(file, content)
+        self.assertNotEqual(file.cloud_file_id, drive_id)
+        self.assertFalse(self.drive_file(drive_id)["trashed"])
+
+
+class TestSilentAnswers(IdentityCase):
+    """Who does not say that a file is not in the trash has not said it."""
+
+    def test_release(self):
+        attachment = self.make_in("both", uuid.uuid4().bytes)
+        self.config.delete_local_after_sync = True
+        self.cr.commit()
+        for route in ("files.get", "batch"):
+            self.emulator.fault(route, times=-1, omit=["trashed"])
+        self.release_due()
+        self.fresh()
+        self.assertTrue(attachment.store_fname)
+
+    def test_sharing(self):
+        content = uuid.uuid4().bytes
+        first = self.in_drive(content)
+        second = self.made([content])
+        self.config.delete_local_after_sync = True
+        self.emulator.fault("files.get", times=-1, omit=["trashed"])
+        self.assertEqual(self.sync()["synced"], 1)
+        self.assertNotEqual(first.cloud_file_id, second.cloud_file_id)
+
+
+class TestNewerBytes(IdentityCase):
+    """Bytes that somebody put here below the ORM are what people get, everywhere."""
+
+    def test_proxy(self):
+        attachment = self.in_drive(uuid.uuid4().bytes)
+        newer = uuid.uuid4().bytes * 3
+        fname = attachment._file_write(newer, sha1_of(newer))
+        self.set_columns(attachment, store_fname=fname)
+        self.forget()
+        reader = self.make_user("reader", "base.group_user", "base.group_system")
+        path = "/cloud_storage/file/%d" % attachment.id
+        self.assertEqual(attachment.raw, newer)
+        self.assertEqual(self.get(path, reader).content, newer)

@@ -1,3 +1,4 @@
+import contextlib
 import os
 from unittest.mock import patch
 
@@ -42,6 +43,23 @@ class TestTurns(CloudCase):
         self.fresh()
         self.assertEqual(run.state, "queued")
         self.assertTrue(self.is_cron_woken())
+
+    def test_new_run_is_not_taken_by_the_background(self):
+        """It has its lock before anybody can see it."""
+        self.make_attachments(3)
+        seen = []
+        locks = runner.keep_alive
+
+        @contextlib.contextmanager
+        def looked_at(run):
+            with self.other_transaction() as env:
+                seen.append(env["cloud_storage.sync.run"].search([]).ids)
+            with locks(run):
+                yield
+
+        with patch.object(runner, "keep_alive", looked_at):
+            summary = self.sync()
+        self.assertEqual((summary["synced"], seen), (3, [[]]))
 
     def test_run_of_another_process_is_left_to_it(self):
         runs = self.automatic_sync(0)

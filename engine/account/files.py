@@ -1,5 +1,7 @@
 """Which files live in an account."""
 
+from ..rows import KNOWN_EMPTY
+
 
 def count_files(auths):
     """How many attachments have a file in these accounts, and how large they are.
@@ -8,7 +10,7 @@ def count_files(auths):
     :rtype: tuple[tuple[int, int], tuple[int, int]]
     """
     auths.env["ir.attachment"].flush()
-    only_there = "store_fname IS NULL AND db_datas IS NULL AND cloud_size_bytes > 0"
+    only_there = "store_fname IS NULL AND db_datas IS NULL AND NOT " + KNOWN_EMPTY
     auths.env.cr.execute(
         "SELECT count(*), sum(cloud_size_bytes),"
         " count(*) FILTER (WHERE {0}), sum(cloud_size_bytes) FILTER (WHERE {0})"

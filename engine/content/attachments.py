@@ -62,19 +62,20 @@ def note_content(env, ids, content, empty_sha1):
 
 
 def note_sha1s(env, proven):
-    """Sha1s that Drive has and the rows did not know yet.
+    """Sha1s and sizes that Drive has and the rows did not know yet.
 
-    :param list[tuple] proven: id of the attachment, of its Drive file, sha1
+    :param list[tuple] proven: id of the attachment, of its Drive file, sha1, bytes
     """
     execute_values(
         env.cr._obj,
-        "UPDATE ir_attachment AS a SET cloud_sha1 = v.sha1"
-        " FROM (VALUES %s) AS v (id, drive_id, sha1) WHERE a.id = v.id"
-        " AND a.cloud_file_id = v.drive_id AND a.cloud_sha1 IS NULL",
+        "UPDATE ir_attachment AS a SET cloud_sha1 = v.sha1, cloud_size_bytes = v.size"
+        " FROM (VALUES %s) AS v (id, drive_id, sha1, size) WHERE a.id = v.id"
+        " AND a.cloud_file_id = v.drive_id AND COALESCE(a.cloud_sha1, v.sha1) = v.sha1",
         proven,
         page_size=len(proven),
     )
-    forget_cached(env, [row[0] for row in proven], "cloud_sha1")
+    ids = [row[0] for row in proven]
+    forget_cached(env, ids, "cloud_sha1", "cloud_size_bytes")
 
 
 # -- where the bytes are -----------------------------------------------------------------
@@ -194,8 +195,8 @@ def note_proven(cr, row_id, file_id, size, sha1, md5):
         "UPDATE ir_attachment SET cloud_sha1 = %s, cloud_size_bytes = %s,"
         " cloud_md5 = %s WHERE id IN ("
         " SELECT id FROM ir_attachment WHERE id = %s AND cloud_file_id = %s"
-        " AND cloud_sha1 IS NULL FOR UPDATE SKIP LOCKED)",
-        (sha1, size, md5, row_id, file_id),
+        " AND COALESCE(cloud_sha1, %s) = %s FOR UPDATE SKIP LOCKED)",
+        (sha1, size, md5, row_id, file_id, sha1, sha1),
     )
 
 

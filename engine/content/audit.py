@@ -8,7 +8,7 @@ from ...drive.errors import DriveError, ForbiddenError, NotFoundError
 from ...drive.query import with_app_property
 from ..account.client import drive_client
 from ..account.database import database_uuid
-from .lost import Lacking, has_bytes, lacking_for, lacking_rows
+from .lost import Lacking, has_intact_bytes, lacking_for, lacking_rows
 from .metadata import DATABASE, attachment_id, properties_of
 from .proof import is_complete, judge
 from .rows import each, each_in_drive
@@ -47,7 +47,7 @@ def missing_local_files(env):
     return [
         problem(1, row.id, "its file is missing in the filestore")
         for row in (Lacking(*values) for values in found)
-        if not has_bytes(env, row)
+        if not has_intact_bytes(env, row)
     ]
 
 

@@ -2,14 +2,14 @@
 
 from collections import namedtuple
 
-from ...drive.compare import SAME, compare
+from ...drive.compare import OTHER
 from .. import candidates
 from ..local_files import is_whole, measure
 from .attachments import bring_back, set_fname
-from .proof import is_content_of
+from .proof import compare_known, is_content_of
 from .questions import client_for_a_question, file_of
 from .relink import link
-from .rows import NO_CONTENT, size_in_drive
+from .rows import NO_CONTENT
 
 SIBLINGS = 20  # attachments looked at for the content of another
 #: Where a content is: a name in the filestore, the id of an attachment that has it in
@@ -31,7 +31,7 @@ def find(env, row, client_of=client_for_a_question):
     :return: None when it is nowhere
     """
     sha1 = row.cloud_sha1 or row.checksum
-    if not size_in_drive(row) or sha1 in NO_CONTENT:
+    if sha1 in NO_CONTENT:
         return None
     siblings = _siblings(env, row, sha1)
     return _find_here(env, row, sha1, siblings) or _find_in_drive(
@@ -77,7 +77,8 @@ def _find_in_drive(row, sha1, siblings, client_of):
         if sibling.cloud_file_id in (False, row.cloud_file_id):
             continue
         file = file_of(sibling, client_of)
-        if file and compare(file, size_in_drive(row), sha1, row.cloud_md5) == SAME:
+        is_same = file and file.get("sha1Checksum") == sha1
+        if is_same and compare_known(file, row) != OTHER:
             return Source(None, None, sibling.cloud_auth_id, file, None)
     return None
 

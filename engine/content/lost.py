@@ -3,11 +3,11 @@
 import time
 from collections import namedtuple
 
-from ..local_files import is_whole
+from ..local_files import is_whole, measure
 from ..rows import HERE, LINK, has_proxy_url
 from .metadata import attachment_id, properties_of
 from .questions import client_for_a_question, is_gone
-from .rows import each, sha1s_of
+from .rows import FILESTORE_NAME, each, sha1s_of
 
 #: Part of the time that looking for every file of the filestore may take.
 SHARE_OF_TIME = 60
@@ -36,11 +36,27 @@ Lacking = namedtuple("Lacking", "id store_fname file_size checksum")
 
 
 def has_bytes(env, row):
-    """Whether the bytes of a row really are on this server, as far as their number tells.
+    """Whether bytes of a row really are on this server, maybe newer than the row.
 
     :param row: object with ``id``, ``store_fname`` and ``file_size``
     """
     return is_whole(env, row) or not row.file_size and is_whole(env, row, 0)
+
+
+def has_intact_bytes(env, row):
+    """Whether the bytes of a row really are on this server, as far as their number tells.
+
+    A file of another length than its row says is read: it may be cut short, or the row is
+    wrong, and then the file is what its name says.
+
+    :param row: as above
+    """
+    size = max(0, row.file_size or 0)
+    if is_whole(env, row, size) or not is_whole(env, row):
+        return is_whole(env, row, size)
+    named = size and FILESTORE_NAME.fullmatch(row.store_fname or "")
+    found = named and measure(env, row)
+    return not found or found.sha1 == named.group(1)
 
 
 def lacking_ids(env, fresh=False):
@@ -78,7 +94,7 @@ def lacking_rows(env, condition, *values):
         *values
     )
     rows = (Lacking(*values) for values in found)
-    return (row for row in rows if not (row.store_fname and has_bytes(env, row)))
+    return (row for row in rows if not (row.store_fname and has_intact_bytes(env, row)))
 
 
 def lacking_for(env, files):

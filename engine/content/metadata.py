@@ -2,12 +2,12 @@
 
 import re
 
+from ...drive.upload import DATABASE
 from ...utils.filenames import drive_file_name
 
 #: Bytes of a property's key and value together ("Limits for custom file properties" of
 #: the Drive API guide).
 PROPERTY_LIMIT = 124
-DATABASE = "odoo_db"
 ATTACHMENT = "odoo_attachment"
 CHECKSUM = "odoo_checksum"
 RECORD = "odoo_record"

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 
-from ...drive.compare import SAME, UNKNOWN, compare, size_of
+from ...drive.compare import OTHER, SAME, UNKNOWN, compare, size_of
 from ...drive.download import Download
 from ...drive.errors import DriveError, StoppedError
 from ..local_files import Content
@@ -26,11 +26,28 @@ def judge(file, row):
         ``checksum``
     :return: ``SAME``, ``OTHER`` or ``UNKNOWN``
     """
-    verdict = compare(file, size_in_drive(row), row.cloud_sha1, row.cloud_md5)
-    if verdict != UNKNOWN or row.cloud_sha1 or size_of(file) != size_in_drive(row):
+    verdict = compare_known(file, row)
+    has_size = size_in_drive(row) in (None, size_of(file))
+    if verdict != UNKNOWN or row.cloud_sha1 or not has_size:
         return verdict
     sha1 = file.get("sha1Checksum")
     return SAME if sha1 and sha1 == row.checksum else UNKNOWN
+
+
+def compare_known(file, row):
+    """Compare a file of Drive with what a row knows of it, the checksum left out.
+
+    Where it knows no size, its digests alone have to tell.
+
+    :param row: as above
+    :return: as above
+    """
+    size, digests = size_in_drive(row), (row.cloud_sha1, row.cloud_md5)
+    if size is None:
+        size = size_of(file)
+        if size == 0:
+            return OTHER if any(digests) else UNKNOWN
+    return compare(file, size, *digests)
 
 
 def is_complete(file):
@@ -70,9 +87,11 @@ def prove(client, row):
     :rtype: tuple[str, Content]
     :raises StoppedError: it is time to end
     """
-    found = None
+    found, size = None, size_in_drive(row)
+    if size is None:
+        return UNDECIDED, None
     for _attempt in range(TRIES):
-        found = read_content(client, row.cloud_file_id, size_in_drive(row) or 0)
+        found = read_content(client, row.cloud_file_id, size)
         if found is None:
             return UNDECIDED, None
         if is_content_of(found, row):
@@ -87,10 +106,12 @@ def is_content_of(content, row):
     :param Content content: what was read
     :param row: as for :func:`judge`
     """
-    if content.size != size_in_drive(row):
+    size = size_in_drive(row)
+    if size not in (None, content.size):
         return False
     if row.cloud_sha1:
         return content.sha1 == row.cloud_sha1
     if row.cloud_md5:
         return content.md5 == row.cloud_md5
-    return row.checksum in NO_CONTENT or content.sha1 == row.checksum
+    is_unknown = row.checksum in NO_CONTENT and size is not None
+    return is_unknown or content.sha1 == row.checksum

@@ -5,6 +5,7 @@ import logging
 from odoo.exceptions import UserError
 
 from ...drive.client import FILE_FIELDS
+from ...drive.compare import is_trashed
 from ...drive.errors import DriveError, NotFoundError, StoppedError
 from ..account.client import drive_client
 
@@ -38,7 +39,7 @@ def file_of(attachment, client_of=client_for_a_question):
     :raises StoppedError: it is time to end
     """
     file = _ask(attachment, client_of, FILE_FIELDS)
-    return None if isinstance(file, Exception) or file.get("trashed") else file
+    return None if isinstance(file, Exception) or is_trashed(file) else file
 
 
 def _ask(attachment, client_of, fields):

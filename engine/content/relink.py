@@ -17,11 +17,11 @@ from ..transaction import retrying, share_installation
 from ..translate import Translator
 from . import unused
 from .attachments import make_links
-from .lost import has_bytes, lacking_for, lacks_content
+from .lost import has_intact_bytes, lacking_for, lacks_content
 from .metadata import DATABASE, attachment_id, properties_of, record_of
 from .proof import is_complete, judge
 from .questions import client_for_a_question, file_of
-from .rows import sha1s_of
+from .rows import sha1s_of, size_in_drive
 
 _logger = logging.getLogger(__name__)
 
@@ -231,7 +231,7 @@ def drop_missing_files(found):
 
     :return: how many attachments that was the case for
     """
-    lost = found.filtered(lambda a: int(a.cloud_size_bytes) and not has_bytes(a.env, a))
+    lost = found.filtered(lambda a: size_in_drive(a) and not has_intact_bytes(a.env, a))
     stale = lost.filtered(lambda a: a.store_fname or a.type != "url")
     make_links(found.env, stale.ids)
     return len(stale)

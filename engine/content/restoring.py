@@ -17,6 +17,7 @@ from ..reader.source import read, save
 from ..rows import has_proxy_url
 from ..translate import Translator
 from .attachments import bring_back
+from .rows import is_known_empty, size_in_drive
 
 #: Files on their way here, in a folder of the filestore that Odoo does not clean.
 PARTS = "cloud_storage_parts"
@@ -64,11 +65,9 @@ def _is_intact(attachment):
         return is_whole(attachment.env, attachment)
     found = measure(attachment.env, attachment)
     name = os.path.basename(attachment.store_fname)
-    return bool(found) and found.sha1 in {
-        attachment.cloud_sha1,
-        attachment.checksum,
-        name,
-    }
+    if not found or not found.size and not is_known_empty(attachment):
+        return False  # an empty file is nobody's newer content
+    return found.sha1 in {attachment.cloud_sha1, attachment.checksum, name}
 
 
 def _bring_back(attachment, client_of):
@@ -139,7 +138,7 @@ def _is_free_or_same(path, size, sha1):
 def _flush_to_disk(attachment):
     """A power cut after this takes nothing: the copy in Drive may go."""
     path = path_of(attachment.env, attachment)
-    if not path or not int(attachment.cloud_size_bytes):
+    if not path:
         return
     folder = os.path.dirname(path)
     # the bytes, their name, and that of a folder that may be new
@@ -157,7 +156,7 @@ def _no_room(attachment, err):
         _(
             "%(name)s (%(size)s) could not be written to the filestore: %(reason)s",
             name=attachment.name,
-            size=human_size(int(attachment.cloud_size_bytes)),
+            size=human_size(size_in_drive(attachment) or 0),
             reason=err.strerror or err,
         )
     )

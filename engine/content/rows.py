@@ -1,12 +1,13 @@
 """What rows of ``ir_attachment`` say of their content, read some at a time."""
 
-import hashlib
 import re
 from collections import namedtuple
 
+from ...drive.compare import EMPTY_MD5, EMPTY_SHA1
+
 BATCH = 10000  # rows read at once
 #: What rows without content have for a checksum.
-NO_CONTENT = (None, False, "", hashlib.sha1(b"").hexdigest())
+NO_CONTENT = (None, False, "", EMPTY_SHA1)
 FILESTORE_NAME = re.compile(r"[0-9a-f]{2}/([0-9a-f]{40})")
 COLUMNS = (
     "id name res_model res_id res_field create_date store_fname checksum file_size"
@@ -80,14 +81,38 @@ def is_settled(row):
 def size_in_drive(row):
     """Bytes of an attachment's file in Drive as its row has them.
 
-    :param row: object with ``cloud_size_bytes``
+    :param row: object with ``cloud_size_bytes``, ``cloud_sha1`` and ``cloud_md5``
     :rtype: int
-    :return: None when the row has none, or no number
+    :return: None when the row has none, or no number that can be true: what is not known
+        to be empty by its digests has another size than 0
     """
     try:
-        return None if row.cloud_size_bytes is None else int(row.cloud_size_bytes)
+        size = int(row.cloud_size_bytes or 0)
     except (ValueError, OverflowError):
         return None
+    return size if size > 0 or size == 0 and is_known_empty(row) else None
+
+
+def is_known_empty(row):
+    """Whether Drive said that the content of a row is empty.
+
+    :param row: object with ``cloud_sha1`` and ``cloud_md5``
+    """
+    known = {row.cloud_sha1 or EMPTY_SHA1, row.cloud_md5 or EMPTY_MD5}
+    is_known = row.cloud_sha1 or row.cloud_md5
+    return bool(is_known) and known == {EMPTY_SHA1, EMPTY_MD5}
+
+
+def known_content(row):
+    """Size and sha1 of an attachment's file in Drive, where its row has both.
+
+    :rtype: tuple[int, str]
+    :return: None when one is missing, or they contradict each other
+    """
+    size, sha1 = size_in_drive(row), row.cloud_sha1
+    if size is None or not sha1 or (sha1 == EMPTY_SHA1) != (size == 0):
+        return None
+    return size, sha1
 
 
 def sha1s_of(row):

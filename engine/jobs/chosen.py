@@ -24,7 +24,7 @@ def sync_chosen(config, attachments):
     if ids:
         server = todo.with_user(SUPERUSER_ID)
         server.filtered("cloud_next_attempt").write({"cloud_next_attempt": False})
-        run = runner.create_run(
+        run = runner.new_run(
             config, "single", ids=sorted(ids), chosen_for=config.auth_id.id
         )
         runner.work(run, runner.call_deadline())

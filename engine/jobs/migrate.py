@@ -14,11 +14,11 @@ from ...drive.errors import (
     NotFoundError,
 )
 from ...drive.source import Source
-from ...drive.upload import upload, verify
+from ...drive.upload import own_file, upload, verify
 from .. import attachments, candidates
 from ..account.database import database_uuid
 from ..account.identity import reserved_for
-from ..content.metadata import OURS, app_properties, drive_name
+from ..content.metadata import OURS, app_properties, drive_name, is_neighbours
 from ..folders import ROOT_NAME, Folders
 from ..outbox import queue
 from ..reader.content import proven_content
@@ -101,15 +101,21 @@ class MigrateJob(AttachmentJob):
         if not rows:
             return None
         size, sha1 = proven_content(rows[0], self.client)
-        copy = self._verify(rows[0], self._copy(rows[0], size), size, sha1)
+        copy = self._verified_copy(rows[0], size, sha1)
         source_id = rows[0].cloud_file_id
-        if self.after == "keep":
+        is_ours = self._is_ours(source_id)
+        if self.after == "keep" and is_ours:
             # no longer ours: reconcile would take it for left behind
             self.source.update(source_id, appProperties=dict.fromkeys(OURS))
         values = retrying(self.env, lambda: self._repoint(source_id, rows, copy))
-        if self.after == "delete" and values:
+        if self.after == "delete" and values and is_ours:
             self._delete(source_id)
         return values
+
+    def _is_ours(self, file_id):
+        """Whether no other database uses a file: this one may be a copy of it."""
+        file = self.source.get(file_id, fields="id,appProperties")
+        return not is_neighbours(file, database_uuid(self.env))
 
     def _reserve(self, attachment_id):
         """The rows that share a file, their id in the target written down."""
@@ -153,16 +159,10 @@ class MigrateJob(AttachmentJob):
         try:
             return self._copy_in_drive(row.cloud_file_id, body)
         except ConflictError:
-            return self._untrashed(self.target.get(body["id"]))
+            return own_file(self.target, body)  # of an earlier try
         except CANNOT_COPY as err:
             _logger.debug("%s goes through this server: %s", row.cloud_file_id, err)
         return self._copy_through_here(row, body, size)
-
-    def _untrashed(self, file):
-        """The copy of an earlier try; somebody may have put it in the trash."""
-        return (
-            self.target.update(file["id"], trashed=False) if file["trashed"] else file
-        )
 
     def _folder(self, row):
         rule = self.folders and rule_of(self.target_auth.config_ids[:1], row)
@@ -195,14 +195,14 @@ class MigrateJob(AttachmentJob):
         )
         return upload(self.target, body, source)
 
-    def _verify(self, row, copy, size, sha1):
+    def _verified_copy(self, row, size, sha1):
         """The copy's metadata, once it is proven to have the content.
 
         :raises DriveError: it has another one, or Drive does not tell
         """
         try:
-            return verify(self.target, copy, size, sha1)
-        except ChecksumError:
+            return verify(self.target, self._copy(row, size), size, sha1)
+        except (ChecksumError, InvalidRequestError):
             retrying(self.env, lambda: self._give_up(row))
             raise
 

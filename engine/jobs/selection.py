@@ -1,22 +1,23 @@
 """What a restore or a migration is about: which files, how large, does it fit."""
 
-from collections import namedtuple
-
 from odoo.exceptions import UserError
+from odoo.osv import expression
 from odoo.tools import human_size
 
 from ...drive.client import FILE_FIELDS
-from ...drive.errors import DriveError
+from ...drive.compare import EMPTY_MD5, EMPTY_SHA1, size_of
+from ...drive.errors import DriveError, ForbiddenError, NotFoundError
 from ...drive.query import FOLDER_TYPE, children_of
 from .. import candidates
 from ..account.client import drive_client
 from ..content.metadata import DATABASE
-from ..local_files import is_whole
+from ..content.proof import is_complete
 from ..messages import Messages
+from ..rows import HERE
 from ..translate import Translator
+from ..uninstall import remote_rows
 
-_File = namedtuple("_File", "id store_fname")
-
+GOOGLE_TYPES = "application/vnd.google-apps."  # and of folders, which begin so as well
 SAMPLE = 10  # names shown before somebody confirms
 
 
@@ -47,26 +48,26 @@ def to_restore(env, params):
 
 def remote(env):
     """Files whose bytes are only in Drive, those that the filestore lost included."""
-    return [
-        "|",
-        ("id", "in", _lost_ids(env)),
-        "&",
-        "&",
-        ("store_fname", "=", False),
-        ("db_datas", "=", False),
-        ("cloud_size_bytes", ">", 0),
-    ]
+    not_empty = expression.OR(
+        [
+            [("cloud_size_bytes", "!=", 0)],
+            [("file_size", "!=", 0)],
+            ["&", ("cloud_md5", "!=", EMPTY_MD5), ("cloud_sha1", "!=", EMPTY_SHA1)],
+        ]
+    )
+    nothing_here = [("store_fname", "=", False), ("db_datas", "=", False)]
+    return expression.OR(
+        [[("id", "in", _lost_ids(env))], expression.AND([nothing_here, not_empty])]
+    )
 
 
 def _lost_ids(env):
-    """Attachments in the cloud whose row names a local file that is not there."""
+    """Attachments in the cloud whose row names local bytes that are not there.
+
+    Whatever keeps the addon from being uninstalled is among them.
+    """
     env["ir.attachment"].flush()
-    env.cr.execute(
-        "SELECT id, store_fname FROM ir_attachment WHERE cloud_file_id IS NOT NULL"
-        " AND cloud_size_bytes > 0 AND store_fname IS NOT NULL"
-    )
-    rows = [_File(*row) for row in env.cr.fetchall()]
-    return [row.id for row in rows if not is_whole(env, row)]
+    return [row.id for row in remote_rows(env.cr, HERE)]
 
 
 def preview_rows(env, domain):
@@ -93,7 +94,7 @@ def preview_folder(auth, folder_id, only_ours=False):
         files = list(restorable(found, only_ours))
     except DriveError as err:
         raise UserError(Messages(auth.env).drive(err)) from err
-    size = sum(int(file["size"]) for file in files)
+    size = sum(size_of(file) or 0 for file in files)
     return len(files), size, [file["name"] for file in files[:SAMPLE]]
 
 
@@ -110,7 +111,8 @@ def restorable(files, only_ours):
 def folder_files(client, folder_id):
     """Iterate over the files below a folder, page by page.
 
-    Documents of Google and folders have no bytes and are left out.
+    Documents of Google and folders have no bytes and are left out. What a list leaves
+    out is asked for.
     """
     folders, seen = [folder_id], set()
     while folders:
@@ -119,10 +121,25 @@ def folder_files(client, folder_id):
             continue
         seen.add(folder)
         for file in client.list(children_of(folder), fields=FILE_FIELDS):
-            if file["mimeType"] == FOLDER_TYPE:
+            file = _completed(client, file)
+            if file.get("mimeType") == FOLDER_TYPE:
                 folders.append(file["id"])
-            if file.get("md5Checksum"):
+            if not _has_no_bytes(file):
                 yield file
+
+
+def _has_no_bytes(file):
+    return file.get("mimeType", "").startswith(GOOGLE_TYPES)
+
+
+def _completed(client, file):
+    """A file of a list as far as Drive tells."""
+    if "mimeType" in file and (is_complete(file) or _has_no_bytes(file)):
+        return file
+    try:
+        return client.get(file["id"], fields=FILE_FIELDS)
+    except (NotFoundError, ForbiddenError):
+        return file  # whoever treats it says that it is of no use
 
 
 def check_accounts_differ(source, target):

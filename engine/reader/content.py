@@ -18,7 +18,9 @@ from ...drive.errors import (
 from ...exceptions import CloudFileError
 from ..account.client import drive_client
 from ..content.attachments import note_problem, note_proven
-from ..local_files import is_here, measure
+from ..content.proof import compare_known
+from ..content.rows import known_content, sha1s_of
+from ..local_files import is_here, is_whole, measure
 from ..messages import Messages
 from ..translate import Translator
 
@@ -37,9 +39,13 @@ def served_content(attachment):
     :rtype: tuple[int, str]
     :raises CloudFileError: as :func:`proven_content`
     """
-    if not attachment.cloud_sha1 and is_here(attachment):
+    known = known_content(attachment)
+    if is_here(attachment) and not (
+        known and is_whole(attachment.env, attachment, known[0])
+    ):
         found = measure(attachment.env, attachment)
-        if found:
+        # of another size than in Drive: newer, unless it is not what its name says
+        if found and (not known or found.sha1 in sha1s_of(attachment)):
             return found.size, found.sha1
     return proven_content(attachment)
 
@@ -54,8 +60,9 @@ def proven_content(attachment, client_of=None):
     :rtype: tuple[int, str]
     :raises CloudFileError: Drive has something else, or can not be asked
     """
-    if attachment.cloud_sha1:
-        return int(attachment.cloud_size_bytes), attachment.cloud_sha1
+    known = known_content(attachment)
+    if known:
+        return known
     client = client_for(attachment, client_of)
     try:
         file = client.get(attachment.cloud_file_id, fields=COMPARE_FIELDS)
@@ -70,9 +77,8 @@ def proven_content(attachment, client_of=None):
 
 
 def _told(file, attachment):
-    known_size = int(attachment.cloud_size_bytes) or size_of(file)
-    if compare(file, known_size, None, attachment.cloud_md5) == OTHER:
-        raise ChecksumError("The file on Drive was changed (size or md5 differs)")
+    if compare_known(file, attachment) == OTHER:
+        raise ChecksumError("The file on Drive was changed (size or digest differs)")
     size, sha1 = size_of(file), file.get("sha1Checksum")
     if size is None or not sha1:
         raise TransientError("Google Drive does not tell what it holds")

@@ -15,6 +15,8 @@ from ..odoo.cloud_storage_mixin import CloudStorageMixin
 #: A change of these makes what Google granted so far void.
 IDENTITY_FIELDS = ("auth_type", "client_id", "scope", "delegated_user")
 TYPED_FIELDS = TYPED_SECRETS + ("service_account_file",)
+#: What the server knows of an account that was never used.
+UNKNOWN = dict(dict.fromkeys(SERVER_FIELDS + TOKEN_SECRETS, False), state="draft")
 #: How far an account reaches, see :meth:`CloudStorageAuth._check_reach`.
 REACH_FIELDS = ("auth_type", "scope", "delegated_user", "shared_drive_id")
 KEY_FIELDS = ("service_account_json", "service_account_file")
@@ -139,11 +141,10 @@ class CloudStorageAuth(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         if not self.env.su:
-            forged = {"default_%s" % name for name in SERVER_FIELDS + TOKEN_SECRETS}
-            kept = {k: v for k, v in self.env.context.items() if k not in forged}
-            # dropped, not overridden
-            self = self.with_context(kept)  # pylint: disable=context-overridden
-            vals_list = [self._without_server_fields(vals) for vals in vals_list]
+            # explicit values: neither the context nor ir.default can slip in others
+            vals_list = [
+                dict(UNKNOWN, **self._without_server_fields(vals)) for vals in vals_list
+            ]
         accounts = super().create(vals_list)
         accounts._forget_cached_secrets()
         if accounts._is_limited():

@@ -4,7 +4,7 @@ from odoo import SUPERUSER_ID, _, models
 from odoo.exceptions import UserError
 from odoo.tools import human_size
 
-from ...drive.compare import SAME
+from ...drive.compare import SAME, is_trashed
 from ...drive.errors import DriveError
 from ...engine import candidates
 from ...engine.content import restoring
@@ -98,7 +98,7 @@ class IrAttachment(models.Model):
         except (DriveError, UserError) as err:
             _logger.info("Attachment %s is not well yet: %s", self.id, err)
             return
-        if file.get("trashed") or judge(file, self) != SAME:
+        if is_trashed(file) or judge(file, self) != SAME:
             return
         if (size_in_drive(self) or 0) > READ_BYTES or prove(client, self)[0] == PROVEN:
             self.write(

@@ -81,7 +81,7 @@ class CloudStorageConfig(models.Model):
         self.ensure_one()
         self._check_manager()
         self._mark_started()
-        run = runner.create_run(self.sudo(), "manual", DEFAULT_LIMIT)
+        run = runner.new_run(self.sudo(), "manual", DEFAULT_LIMIT)
         runner.work(run, Deadline(BUTTON_SECONDS))
         if run.state == "queued":
             return run.action_open()

@@ -19,8 +19,10 @@ class IrConfigParameter(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        self._check_cloud_storage_endpoints(vals.get("key") for vals in vals_list)
-        return super().create(vals_list)
+        parameters = super().create(vals_list)
+        # afterwards: a key may be a default as well
+        self._check_cloud_storage_endpoints(parameters.mapped("key"))
+        return parameters
 
     def write(self, vals):
         self._check_cloud_storage_endpoints([*self.mapped("key"), vals.get("key")])

@@ -41,7 +41,7 @@ class CloudStorageSyncService(models.AbstractModel):
             config._mark_started()
             left = limit and limit - sum(runs.mapped("total_processed"))
             if left is None or left > 0:
-                run = runner.create_run(config, "manual", left or 0)
+                run = runner.new_run(config, "manual", left or 0)
                 work = runner.work if len(configs) == 1 else runner.work_in_background
                 work(run, runner.call_deadline())
                 runs |= run

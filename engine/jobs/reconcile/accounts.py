@@ -79,4 +79,4 @@ def _run_of(auth, **params):
         auth.env.cr.commit()  # runs are looked at from other transactions
         return waiting
     config = auth.config_ids.sorted("is_active", reverse=True)[:1]
-    return runner.create_run(config, "reconcile", **params)
+    return runner.new_run(config, "reconcile", **params)

@@ -14,10 +14,10 @@ from ...account.database import database_uuid
 from ...account.identity import Identity
 from ...content import rows as content_rows
 from ...content.attachments import note_sha1s
-from ...content.lost import has_bytes
+from ...content.lost import has_intact_bytes
 from ...content.metadata import DATABASE, drive_name, is_neighbours, properties_of
 from ...content.proof import is_complete, judge
-from ...content.rows import is_settled, size_in_drive
+from ...content.rows import is_settled, known_content, size_in_drive
 from ...outbox import queue
 from ...transaction import retrying
 from .difference import Difference
@@ -150,9 +150,9 @@ class Comparison:
         for row, verdict in zip(rows, verdicts):
             by_verdict[verdict].append(row)
         self._proven += [
-            (row.id, file["id"], file["sha1Checksum"])
+            (row.id, file["id"], file["sha1Checksum"], size_of(file))
             for row in by_verdict[SAME]
-            if not row.cloud_sha1 and file.get("sha1Checksum")
+            if not known_content(row) and file.get("sha1Checksum")
         ]
         found = self._unknown_differences(file, by_verdict[UNKNOWN])
         if by_verdict[OTHER]:
@@ -194,7 +194,8 @@ class Comparison:
             for row in rows
             if row.cloud_sync_status != "synced" or row.cloud_error_message
         ]
-        lost = [row for row in rows if row.store_fname and not has_bytes(self.env, row)]
+        named = [row for row in rows if row.store_fname]
+        lost = [row for row in named if not has_intact_bytes(self.env, row)]
         found = [Difference("healed", file, flagged)] if flagged else []
         return found + ([Difference("lost", file, lost)] if lost else [])
 

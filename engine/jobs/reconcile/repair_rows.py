@@ -6,8 +6,9 @@ from ... import candidates
 from ...content import elsewhere, relink
 from ...content import rows as content_rows
 from ...content.attachments import note_content
+from ...content.lost import has_intact_bytes
 from ...content.proof import DAMAGED, PROVEN, prove
-from ...content.rows import NO_CONTENT, size_in_drive
+from ...content.rows import NO_CONTENT, is_known_empty, size_in_drive
 from ...local_files import is_here, is_whole
 from ...outbox import queue
 from ...rows import is_proxy_link
@@ -129,7 +130,7 @@ class RowRepairs:
         return next(filter(None, results), None)
 
     def _prove(self, row):
-        size = size_in_drive(row)
+        size = size_in_drive(row) or 0
         # the first one always: else a large file would never be proven
         if not self._proofs or self._proofs != PROOFS and self._proof_bytes < size:
             return None
@@ -181,4 +182,7 @@ class RowRepairs:
 
 def _is_whole_here(attachment):
     """Whether all that went to Drive is on this server as well."""
-    return not int(attachment.cloud_size_bytes) or is_whole(attachment.env, attachment)
+    env = attachment.env
+    if not attachment or is_known_empty(attachment):
+        return True
+    return is_whole(env, attachment) and has_intact_bytes(env, attachment)
