@@ -7,6 +7,7 @@ from . import image, odoo, odoo_source, paths, processes
 from .say import step, warn
 
 KEPT_LOGS = 20
+LOG_SECONDS = 60 * 60  # that a log may be silent before it is taken away
 
 
 class Sandbox:
@@ -89,9 +90,11 @@ def log_file(name):
     """
     folder = paths.cache() / "logs"
     folder.mkdir(exist_ok=True)
+    unused = time.time() - LOG_SECONDS
     for old in sorted(folder.glob("*-%s.log" % name))[:-KEPT_LOGS]:
         with contextlib.suppress(FileNotFoundError):  # another run tidies up as well
-            old.unlink()
+            if old.stat().st_mtime < unused:  # nor is it another's who is still at it
+                old.unlink()
     stamp = time.strftime("%Y%m%d-%H%M%S")
     serial = 0
     while True:

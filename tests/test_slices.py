@@ -59,7 +59,7 @@ class TestTurns(CloudCase):
 
         with patch.object(runner, "keep_alive", looked_at):
             summary = self.sync()
-        self.assertEqual((summary["synced"], seen), (3, [[]]))
+        self.assertEqual((summary["synced"], seen), (4, [[]]))
 
     def test_run_of_another_process_is_left_to_it(self):
         runs = self.automatic_sync(0)
