@@ -6,7 +6,7 @@ from odoo import SUPERUSER_ID
 from odoo.exceptions import UserError
 
 from ...drive.answers import noise
-from ...drive.compare import COMPARE_FIELDS, OTHER, compare, size_of
+from ...drive.compare import COMPARE_FIELDS, OTHER, compare, has_sha1, size_of
 from ...drive.download import CHANGED
 from ...drive.errors import (
     ChecksumError,
@@ -171,7 +171,10 @@ def confirmed(client, file_id, size, sha1, err):
         file = client.get(file_id, fields=COMPARE_FIELDS)
     except DriveError as refusal:
         return refusal
-    return ChecksumError(CHANGED) if compare(file, size, sha1) == OTHER else noise()
+    # with another size and that sha1 it is the row that is wrong, for the comparison with
+    # Drive to mend
+    is_other = compare(file, size, sha1) == OTHER and not has_sha1(file, sha1)
+    return ChecksumError(CHANGED) if is_other else noise()
 
 
 def explained(attachment, err):
