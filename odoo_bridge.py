@@ -1,4 +1,5 @@
-"""What Odoo 14 needs and 15 does not, in one place."""
+"""What Odoo 14 needs and 15 does not, and nothing else."""
+
 import contextlib
 import functools
 

@@ -24,7 +24,7 @@ from .writer import CHUNK_SIZE, STALL_SECONDS, CacheWriter, follow
 
 _logger = logging.getLogger(__name__)
 
-RESCAN_SECONDS = 60 * 60  # longest drift of the shared byte count
+RESCAN_SECONDS = 60 * 60  # how long the shared byte count may be off
 TOUCH_SECONDS = 60  # a use is noted at most this often, a note is a write
 
 
@@ -123,7 +123,7 @@ class DiskCache:
     def writer(self, key, size):
         """Return a :class:`CacheWriter` for the content with the digest ``key``.
 
-        It always works as a hash; without a place for the file it keeps nothing.
+        It always works as a hash; without room for the file it keeps nothing.
         """
         if is_variant(key):
             raise ValueError("variants are put whole, not written: %s" % key)

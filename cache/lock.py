@@ -16,8 +16,8 @@ def file_lock(path, timeout, sleep=time.sleep, timer=time.monotonic):
     as processes do. It is polled, as a blocking call can not be given a timeout.
 
     :param float timeout: seconds to wait, 0 to just try
-    :return: context manager that gives True when the lock is held, False when time ran
-        out or the place can not be written to
+    :return: context manager that gives True when the lock is taken, False when time ran
+        out or the directory can not be written to
     """
     fd = _acquire(path, timer() + timeout, sleep, timer)
     try:

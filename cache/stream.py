@@ -9,7 +9,7 @@ from .writer import CHUNK_SIZE, FillAbandonedError
 #: Another reader's client may be slow, and its download with it: whoever has waited
 #: that many seconds for less than that many bytes a second goes on alone.
 PATIENCE = 5.0
-MIN_PACE = 1024 * 1024
+MIN_SPEED = 1024 * 1024
 
 
 class CorruptContentError(Exception):
@@ -34,16 +34,16 @@ def verified_chunks(chunks, sha1):
     :raise CorruptContentError: instead of the last chunk
     """
     digest = hashlib.sha1()
-    held = b""
+    last = b""
     for chunk in chunks:
         digest.update(chunk)
-        if held:
-            yield held
-        held = chunk
+        if last:
+            yield last
+        last = chunk
     if digest.hexdigest() != sha1:
         raise CorruptContentError("content does not have the sha1 %s" % sha1)
-    if held:
-        yield held
+    if last:
+        yield last
 
 
 def sliced(data, start, end):
@@ -76,19 +76,19 @@ def kept(chunks, writer):
     :param CacheWriter writer: of the cache; its promise is what has to come
     :raise CorruptContentError: instead of the last chunk
     """
-    held, written = b"", None
+    last, written = b"", None
     with ThreadPoolExecutor(max_workers=1) as thread:
         for chunk in chunks:
             if written:
                 written.result()
             written = thread.submit(writer.write, chunk)
-            if held:
-                yield held
-            held = chunk
+            if last:
+                yield last
+            last = chunk
     if not writer.matches:
         raise CorruptContentError("the download does not have the promised sha1")
     writer.commit()  # before the end is given away: who asks again then is a hit
-    yield held
+    yield last
 
 
 def hurried(chunks):
@@ -105,5 +105,5 @@ def hurried(chunks):
             return
         received += len(chunk)
         yield chunk
-        if waited > PATIENCE and received < waited * MIN_PACE:
+        if waited > PATIENCE and received < waited * MIN_SPEED:
             raise FillAbandonedError("%s bytes in %.0f s" % (received, waited))

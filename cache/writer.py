@@ -19,7 +19,7 @@ class FillAbandonedError(Exception):
 
 
 class CacheWriter:
-    """Collects a file and puts it in place once it is proven to be whole.
+    """Collects a file and publishes it once it is proven to be whole.
 
     Caching is optional: when the disk fails, the writer goes on hashing and forgets the
     bytes. Nothing but :attr:`matches` and the result of :meth:`commit` tells.
@@ -33,7 +33,7 @@ class CacheWriter:
         :param str sha1: its digest in lower-case hexadecimal
         :param str temporary: directory to write in; None for a writer that only hashes
         :param callable on_failure: receives the OSError that ended the caching
-        :param callable on_end: receives whether the file is in place, exactly once,
+        :param callable on_end: receives whether the file was published, exactly once,
             when there was a temporary directory
         """
         self._path = path
@@ -66,7 +66,7 @@ class CacheWriter:
             self._guard(self._store, chunk)
 
     def commit(self):
-        """Put the file in place when it matches; tell whether it is there now."""
+        """Publish the file when it matches; tell whether it is there now."""
         if not self._active:
             return False
         if not self.matches:

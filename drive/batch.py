@@ -3,12 +3,7 @@
 from googleapiclient.errors import BatchError
 
 from .answers import UNREADABLE, a_file, noise
-from .errors import (
-    DriveError,
-    InvalidRequestError,
-    NotFoundError,
-    from_response,
-)
+from .errors import DriveError, InvalidRequestError, NotFoundError, from_response
 
 GET_BATCH = 100  # most calls in one batch request
 #: What the library raises for a batch that is not answered as one.

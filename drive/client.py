@@ -2,9 +2,10 @@
 
 One :class:`DriveClient` serves one account in one process. It may be used by many threads:
 the service object only builds requests, each thread sends them over a transport of its own
-(httplib2 is not thread-safe), and the pacer is shared.
+(httplib2 is not thread-safe), and the rate limit is shared.
 """
 
+import functools
 import threading
 
 import google_auth_httplib2
@@ -25,6 +26,7 @@ from .transport import (
     service_from_root,
     translated,
 )
+from .watched import Watcher
 
 GOOGLE_API_ROOT = "https://www.googleapis.com/"
 TIMEOUT = 60  # seconds without a byte, for connecting and for reading
@@ -47,7 +49,7 @@ class DriveClient:
 
     :param token_source: see :class:`TokenCredentials`
     :param str api_root: root URL of Google's APIs
-    :param Retrier retrier: paces and repeats
+    :param Retrier retrier: keeps to the rate limit and repeats
     :param str shared_drive_id: list and create in this shared drive, when set
     :param float timeout: seconds without a byte, for connecting and for reading
     :param bool read_only: refuse to send what would change Drive
@@ -97,11 +99,20 @@ class DriveClient:
         return service_from_root(self.api_root, self.http())
 
     def guard(self, func):
-        """Call ``func()`` once and translate what the libraries raise."""
-        return translated(func)
+        """Call ``func()`` once and translate what the libraries raise.
+
+        Where the retrier can be stopped, it is stopped in the middle of a request too.
+
+        :raises DriveError: instead of what the libraries raise
+        """
+        if not self.retrier.can_stop:
+            return translated(func)
+        if not hasattr(self._local, "watcher"):
+            self._local.watcher = Watcher(self.retrier.check)
+        return self._local.watcher.call(functools.partial(translated, func))
 
     def execute(self, request):
-        """Send a request of the service, paced and repeated.
+        """Send a request of the service, within the rate limit and repeated.
 
         :param request: ``googleapiclient.http.HttpRequest``; its own ``execute`` does not
             survive each answer that a proxy may give
@@ -149,7 +160,7 @@ class DriveClient:
         while len(ids) < count:
             batch = min(ID_BATCH, count - len(ids))
             request = self.files.generateIds(count=batch, space="drive")
-            ids.extend(self._execute(request, lambda answer: _new_ids(answer, batch)))
+            ids += self._execute(request, functools.partial(_new_ids, batch))
         return ids
 
     def get(self, file_id, fields=FILE_FIELDS):
@@ -303,7 +314,7 @@ class DriveClient:
         )
 
 
-def _new_ids(answer, count):
+def _new_ids(count, answer):
     """As many ids as were asked for: a set would be too short if one came twice."""
     ids = an_object(answer, ids=list)["ids"]
     if len(set(map(str, ids))) != count or not all(isinstance(one, str) for one in ids):

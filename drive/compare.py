@@ -1,4 +1,4 @@
-"""Is this the file we sent? The one place that says so.
+"""Is this the file we sent? Nothing else says so.
 
 A file is what its sha1 and its size say (Drive's ``sha1Checksum`` and ``size``, see
 "Files" of the Drive API reference). An md5 alone proves nothing: two contents with the

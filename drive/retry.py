@@ -1,9 +1,10 @@
 """When to call, when to call again, when to give up.
 
 Clock, sleep and randomness are injected, so tests need neither time nor luck. The
-algorithm is "exponential backoff with full jitter" as Google's guides ask for; the pacer
+algorithm is "exponential backoff with full jitter" as Google's guides ask for; the limiter
 is a token bucket whose rate halves when Drive says so and recovers by itself.
 """
+
 import logging
 import math
 import random
@@ -15,7 +16,7 @@ from .errors import CircuitOpenError, DriveError, RateLimitError, TransientError
 _logger = logging.getLogger(__name__)
 
 DEFAULT_RATE = 10.0  # requests per second in the long run
-MIN_RATE = 0.5  # requests per second the pacer never goes below
+MIN_RATE = 0.5  # requests per second the limiter never goes below
 RECOVERY = 1.05  # factor by which each success raises a lowered rate
 MAX_TRIES = 6
 BASE_DELAY = 1.0  # seconds
@@ -57,7 +58,7 @@ class Bucket:
         self._paid_until = max(self._paid_until, self._clock() + seconds)
 
 
-class Pacer:
+class RateLimiter:
     """Tells the threads of an account how long to wait before a request.
 
     :param float rate: requests per second in the long run
@@ -152,28 +153,30 @@ class CircuitBreaker:
 
 
 class Retrier:
-    """Calls a function until it answers, paced and bounded.
+    """Calls a function until it answers, within the rate limit and bounded.
 
-    :param Pacer pacer: shared by all threads of an account
+    :param RateLimiter limiter: shared by all threads of an account
     :param CircuitBreaker breaker: likewise
     :param int tries: calls in all
     :param should_stop: called around each wait, and for each block that is read; raises to
-        give up early. It is there as ``check`` for whoever else takes his time
+        give up early. It is there as ``check`` for whoever else takes his time, and
+        ``can_stop`` tells whether it was given
     :param sleep: waits that many seconds, or less when it is time to stop
     """
 
     def __init__(
         self,
-        pacer=None,
+        limiter=None,
         breaker=None,
         tries=MAX_TRIES,
         should_stop=None,
         sleep=time.sleep,
         rand=random.random,
     ):
-        self.pacer = pacer or Pacer()
+        self.limiter = limiter or RateLimiter()
         self.breaker = breaker or CircuitBreaker()
         self.tries = max(1, tries)
+        self.can_stop = should_stop is not None
         self.check = should_stop or (lambda: None)
         self._sleep, self._rand = sleep, rand
 
@@ -183,7 +186,7 @@ class Retrier:
         :raises DriveError: the last error once tries run out, a permanent one at once
         """
         for attempt in range(self.tries):
-            self._pause(self.pacer.reserve())
+            self._pause(self.limiter.reserve())
             self.breaker.check()
             try:
                 result = func()
@@ -194,12 +197,12 @@ class Retrier:
                 self._wait(attempt, err)
             else:
                 self.breaker.success()
-                self.pacer.speed_up()
+                self.limiter.speed_up()
                 return result
 
     def _note(self, err):
         if isinstance(err, RateLimitError):
-            self.pacer.slow_down(err.retry_after)
+            self.limiter.slow_down(err.retry_after)
         if isinstance(err, TransientError):
             self.breaker.failure()
         elif err.status is not None:

@@ -21,14 +21,14 @@ def mark_pending(cr, run_id, rows, target):
     """Rows are on their way, each with its reserved Drive id.
 
     :param list[Row] rows: with their ``cloud_reserved_id``
-    :param str target: for which account and place the ids are reserved
+    :param str target: for which account and Drive the ids are reserved
     """
     execute_values(
         cr._obj,
         "UPDATE ir_attachment AS a SET cloud_sync_status = 'pending',"
         " cloud_run_id = v.run, cloud_reserved_id = v.drive_id,"
-        " cloud_reserved_for = v.place"
-        " FROM (VALUES %s) AS v (id, run, drive_id, place) WHERE a.id = v.id",
+        " cloud_reserved_for = v.target"
+        " FROM (VALUES %s) AS v (id, run, drive_id, target) WHERE a.id = v.id",
         [(row.id, run_id, row.cloud_reserved_id, target) for row in rows],
     )
 
@@ -81,7 +81,7 @@ def mark_synced(cr, uploads):
 def mark_failed(cr, run_id, row_id, err, forget_id):
     """A row failed; ``cloud_run_id`` stays, for a run tries a file once.
 
-    :param DriveError err: its words are kept
+    :param DriveError err: its text is kept
     :param bool forget_id: its reserved Drive id is of no use any more
     """
     cr.execute(

@@ -48,3 +48,17 @@ Uploaded = namedtuple(
 def forget_cached(env, ids, *names):
     """Let the ORM read these attachments again, below which they were changed."""
     env["ir.attachment"].invalidate_cache(names or None, ids)
+
+
+def is_proxy_link(attachment):
+    """Whether an attachment is a link that this addon made of a file."""
+    return attachment.type == "url" and has_proxy_url(attachment)
+
+
+def has_proxy_url(attachment):
+    """Whether its address is the proxy's, because it went to the cloud.
+
+    The address of another attachment is a link that a person made.
+    """
+    url, own = attachment.url or "", "%s%s" % (PROXY_PATH, attachment._origin.id)
+    return url.startswith(PROXY_PATH) and bool(attachment.cloud_file_id or url == own)

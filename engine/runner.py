@@ -1,6 +1,7 @@
 """Runs: created, worked on by one process at a time, closed with a message."""
 
 import contextlib
+import functools
 import json
 import logging
 from datetime import timedelta
@@ -15,7 +16,15 @@ from ..exceptions import RunBusyError
 from .account.client import drive_client
 from .attachments import put_back_all
 from .messages import Messages
-from .transaction import Deadline, retrying
+from .transaction import (
+    INSTALLED_LOCK,
+    LIVE_LOCK,
+    Deadline,
+    is_locked,
+    locked_keys,
+    retrying,
+    session_lock,
+)
 from .translate import Translator
 
 _logger = logging.getLogger(__name__)
@@ -103,7 +112,7 @@ def work(run, deadline):
     :raises UserError: the run failed before a single file could be tried
     """
     recover(run.env)
-    with run._alive():
+    with keep_alive(run):
         run.env.cr.commit()  # somebody may have ended it before the lock was ours
         run.invalidate_cache(["state"])
         if run.exists().state != "queued":
@@ -140,6 +149,42 @@ def _work_alone(run, deadline):
     except (UserError, DriveError) as err:
         _fail(run, err)
     retrying(run.env, lambda: _close(run, job))
+
+
+# -- who works on it ----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def keep_alive(run):
+    """Hold the lock of a run, and share the one that the addon is installed.
+
+    :param run: a ``cloud_storage.sync.run`` record
+    :raises RunBusyError: another process works on it, or the addon is about to leave
+    """
+    run.ensure_one()
+    _ = Translator(run.env)
+    with contextlib.ExitStack() as stack:
+        cr = stack.enter_context(contextlib.closing(run.env.registry.cursor()))
+        hold = functools.partial(session_lock, cr)
+        if not stack.enter_context(hold(INSTALLED_LOCK, shared=True)):
+            raise RunBusyError(
+                _("Cloud Storage is just being uninstalled: nothing is moved now.")
+            )
+        if not stack.enter_context(hold(LIVE_LOCK, run.id)):
+            raise RunBusyError(_("Another process works on this run already."))
+        yield
+
+
+def is_alive(run):
+    """Whether a process works on a run."""
+    run.ensure_one()
+    return is_locked(run.env.cr, LIVE_LOCK, run.id)
+
+
+def alive_runs(env):
+    """The runs that processes work on, in a snapshot of this transaction."""
+    runs = env["cloud_storage.sync.run"]
+    return runs.browse(locked_keys(env.cr, LIVE_LOCK)).exists()
 
 
 # -- the end -------------------------------------------------------------------------------
@@ -208,7 +253,7 @@ def recover(env):
     """Take back what a process that died left behind."""
     runs = env["cloud_storage.sync.run"].sudo()
     dead = runs.search([("state", "=", "running")]).filtered(
-        lambda run: not run._is_alive()
+        lambda run: not is_alive(run)
     )
     env.cr.commit()  # in a new snapshot: it may have come to its end just now
     retrying(env, lambda: _close_dead(dead))
@@ -230,6 +275,6 @@ def _put_back_stale(env):
         " WHERE cloud_sync_status = 'pending'"
     )
     owners = [row[0] for row in env.cr.fetchall()]
-    stale = [i for i in owners if not i or not runs.browse(i)._is_alive()]
+    stale = [i for i in owners if not i or not is_alive(runs.browse(i))]
     if stale:
         put_back_all(env.cr, [i or 0 for i in stale])

@@ -22,6 +22,7 @@ from ..odoo_bridge import fresh_environment
 from ..utils.digests import size_and_digests
 from . import transaction
 from .content.attachments import make_plain
+from .runner import alive_runs
 from .transaction import CONCURRENCY_ERRORS
 
 _logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def alone(cr):
 def _busy_message(cr):
     env = api.Environment(cr, SUPERUSER_ID, {})
     with fresh_environment(env) as fresh:
-        runs = fresh["cloud_storage.sync.run"]._alive_runs()
+        runs = alive_runs(fresh)
         who = ", ".join(runs.mapped("name")) or _("Another process")
     return _(
         "%(who)s still moves files and did not pause within %(seconds)s seconds. Nothing"
@@ -82,7 +83,7 @@ def count_remote_files(cr):
     with other bytes is not noticed: that would take reading the whole filestore.
 
     :param cr: a cursor whose transaction began just now
-    :return: number, and size in words
+    :return: number, and size as text
     """
     sizes = [row.cloud_size or row.file_size or 0 for row in remote_rows(cr)]
     return len(sizes), human_size(sum(sizes)) or _("of unknown size")

@@ -38,6 +38,7 @@ from . import (
     test_hostile,
     test_identity,
     test_invariants,
+    test_limits,
     test_local_files,
     test_mail_attachment,
     test_main_job,
@@ -47,8 +48,8 @@ from . import (
     test_migrate,
     test_nginx,
     test_oauth_callback,
-    test_pace,
     test_queue_job,
+    test_rate_limit,
     test_reconcile,
     test_reconcile_rescue,
     test_restore,
@@ -67,4 +68,5 @@ from . import (
     test_unused_files,
     test_update,
     test_views_translations,
+    test_walks,
 )

@@ -6,6 +6,7 @@ Each test drives it step by step (``HttpCase.browser_js`` could run one script).
 from odoo.exceptions import AccessError
 
 from ..engine import runner
+from ..engine.runner import keep_alive
 from .common_browser import DONE, MANAGER, USER, BrowserCase
 
 APPS = ".o_navbar_apps_menu button, .o_menu_apps > li > a"
@@ -61,14 +62,17 @@ class TestAccess(BrowserCase):
             "action_authorize", "action_test_connection", "action_ask_revoke"
         )
         run = runner.create_run(self.config, "manual")
-        with run._alive():  # so that nobody works on it
+        with keep_alive(run):  # so that nobody works on it
             self.open_record(run, user)
             self.see(".o_cloud_storage_progress", "waiting for the background job")
             self.assertNoButtons("action_stop", "action_resume")
 
     def test_user_is_refused_what_is_for_managers(self):
         user = self.make_user("user", USER).login
-        for name in ("cloud_storage_setup_action", "cloud_storage_wizard_restore_action"):
+        for name in (
+            "cloud_storage_setup_action",
+            "cloud_storage_wizard_restore_action",
+        ):
             self.open_action(name, user)
             self.see(".modal, .o_notification", "")
             self.assertFalse(self.is_seen(".modal button[name=action_preview]"), name)
@@ -84,9 +88,10 @@ class TestAccess(BrowserCase):
         self.open_record(attachment, employee.login)
         self.see(".o_form_view", "seen.txt")
         self.assertNotIn("Cloud", self.js("document.body.innerText"))
-        self.assertFalse(self.is_seen(".o_cp_action_menus button", "Action") and (
-            self.is_seen(".o_cp_action_menus *", "Restore from the Cloud")
-        ))
+        self.assertFalse(
+            self.is_seen(".o_cp_action_menus button", "Action")
+            and (self.is_seen(".o_cp_action_menus *", "Restore from the Cloud"))
+        )
         for model in ("auth", "config", "sync.run", "sync.log", "dashboard", "cause"):
             with self.assertRaises(AccessError):
                 self.env["cloud_storage." + model].with_user(employee).search_read([])
@@ -202,7 +207,9 @@ def some_of_everything(case):
     waiting = case.make_attachment(name="waiting.txt")
     log = case.env["cloud_storage.sync.log"].search([], limit=1)
     run = case.env["cloud_storage.sync.run"].search([], limit=1)
-    report = case.env["cloud_storage.savings"].with_user(case.env.ref("base.user_admin"))
+    report = case.env["cloud_storage.savings"].with_user(
+        case.env.ref("base.user_admin")
+    )
     report = report.with_context(lang=case.env.ref("base.user_admin").lang)
     report = report.create({"config_id": case.config.id})
     records = (refused, waiting, log, run, report, case.auth, case.config)

@@ -4,6 +4,7 @@ Each test drives it step by step (``HttpCase.browser_js`` could run one script).
 """
 
 from ..engine import runner
+from ..engine.runner import keep_alive
 from .common_browser import DONE, MANAGER, BrowserCase
 
 BAR = ".o_cloud_storage_progress [role=progressbar]"
@@ -67,7 +68,7 @@ class TestSyncRun(RunBrowserCase):
         self.config.delete_local_after_sync = True
         self.make_attachments(2, content=b"x" * 2048)
         run = runner.create_run(self.config, "manual")
-        with run._alive():  # so that nobody works on it yet
+        with keep_alive(run):  # so that nobody works on it yet
             self.open_record(run, self.manager)
             self.see(WORDS, "waiting for the background job")
         self.see(".o_notification", "2 of 2 files, ")
@@ -183,5 +184,7 @@ class TestWizards(RunBrowserCase):
         self.click(box)
         entry = self.see(".ui-autocomplete .ui-menu-item a", name)
         # the list takes what the mouse is over
-        self.js("%s.dispatchEvent(new MouseEvent('mouseover', {bubbles: true}))" % entry)
+        self.js(
+            "%s.dispatchEvent(new MouseEvent('mouseover', {bubbles: true}))" % entry
+        )
         self.js("%s.click()" % entry)

@@ -55,8 +55,8 @@ class TestFaults(FaultCase):
 
     def _passes_unnoticed(self, route, fault):
         self.emulator.clear_faults()
-        pacer = limits_of(self.auth).writes
-        pacer.rate = pacer.full_rate  # each refusal has halved it
+        limiter = limits_of(self.auth).writes
+        limiter.rate = limiter.full_rate  # each refusal has halved it
         before = len(self.drive_files())
         attachment = self.make_attachment()
         content = attachment.raw
@@ -182,7 +182,9 @@ class TestPictures(FaultCase):
 
     def test_picture_that_is_a_bomb(self):
         size = struct.pack("<HH", 60000, 60000)
-        bomb = b"GIF89a" + size + b"\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00"
+        bomb = (
+            b"GIF89a" + size + b"\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00"
+        )
         bomb += size + b"\x00\x02\x02D\x01\x00;"
         self.config.file_type_ids = [(0, 0, {"extension": "png"})]
         bad = self.env["ir.attachment"].create(
@@ -285,7 +287,9 @@ class TestResumable(FaultCase):
         grant = self.emulator.grant(
             email="other@example.com", client_id=self.auth.client_id
         )
-        self.auth.write({name: grant[name] for name in ("access_token", "refresh_token")})
+        self.auth.write(
+            {name: grant[name] for name in ("access_token", "refresh_token")}
+        )
 
     def test_session_of_another_person(self):
         self.stop_half_way()

@@ -1,6 +1,11 @@
+from unittest.mock import patch
+
 from odoo.exceptions import AccessError, UserError, ValidationError
 
-from ..engine import candidates
+from odoo.addons.base.models import res_users
+
+from ..engine import candidates, rule_rights
+from ..engine.rule_rights import may_read
 from .common import CloudCase
 
 MANAGER = "cloud_storage.group_cloud_storage_manager"
@@ -56,6 +61,23 @@ class TestFilterRights(CloudCase):
         return files.filtered(lambda file: file.id in ids)
 
     # -- who may write what ------------------------------------------------------------
+
+    def test_private_fields_of_users_are_nobodys(self):
+        """Modules add to them what is stored and can be searched, like OAuth tokens."""
+        users = self.env["res.users"].with_user(self.manager)
+        self.assertTrue(may_read(users, ["login"]))
+        with patch.object(res_users, "USER_PRIVATE_FIELDS", ["login"]):
+            self.assertFalse(may_read(users, ["login"]))
+            self.assertFalse(may_read(users, ["partner_id.user_ids.login"]))
+
+    def test_every_model_on_the_way_has_to_be_readable(self):
+        users = self.env["res.users"].with_user(self.manager)
+        path = ["company_id.partner_id.name"]
+        self.assertTrue(may_read(users, path))
+        for name in ("res.users", "res.company", "res.partner"):
+            others = lambda model, name=name: model._name != name  # noqa: E731
+            with patch.object(rule_rights, "_is_readable", others):
+                self.assertFalse(may_read(users, path), name)
 
     def test_models_that_the_writer_may_not_read_are_refused(self):
         rules = self.env["cloud_storage.model.config"].with_user(self.manager)

@@ -6,7 +6,7 @@ from contextlib import closing
 from unittest.mock import patch
 
 from ..engine.transaction import CLAIM_LOCK
-from .test_identity import IdentityCase
+from .test_identity import IdentityCase, sha1_of
 
 SLOW_MS = 1500  # that an upload takes, so that something can happen meanwhile
 
@@ -55,6 +55,7 @@ class TestGuards(IdentityCase):
         self.assertTrue(attachment.restore_from_cloud())
         path = self.local_path(attachment)
         self.assertTrue(os.path.exists(path))
+        self.assertEqual(os.path.basename(path), sha1_of(content))
         self.cr.rollback()
         self.collect(attachment)
         self.assertFalse(os.path.exists(path))

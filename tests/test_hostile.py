@@ -6,7 +6,7 @@ import uuid
 from odoo.exceptions import AccessError, UserError
 
 from ..engine import uninstall
-from ..engine.account.identity import Identity
+from ..engine.account.identity import Identity, reserved_for
 from ..exceptions import CloudFileError
 from .common import CloudCase
 from .test_identity import IdentityCase, sha1_of
@@ -359,7 +359,7 @@ class TestReservedIds(IdentityCase):
             cloud_file_id=None,
             cloud_sync_status="pending",
             cloud_reserved_id=file_id,
-            cloud_reserved_for=self.auth._reserved_for(),
+            cloud_reserved_for=reserved_for(self.auth),
             type="binary",
             url=None,
         )
@@ -567,7 +567,7 @@ class TestNeighboursFiles(RestoreCase):
         file.write(
             {
                 "cloud_reserved_id": drive_id,
-                "cloud_reserved_for": self.target._reserved_for(),
+                "cloud_reserved_for": reserved_for(self.target),
             }
         )
         self.migrate()

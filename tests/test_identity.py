@@ -1,9 +1,11 @@
 """Bytes are what their sha1 and their size say; rows, names and md5 are hints."""
+
 import hashlib
 import os
 import uuid
 
 from ..engine import release
+from ..engine.account.identity import reserved_for
 from ..engine.content.restoring import free_bytes
 from ..exceptions import CloudFileError
 from .collision import pair
@@ -171,7 +173,7 @@ class TestUploading(IdentityCase):
             cloud_file_id=None,
             cloud_sync_status="pending",
             cloud_reserved_id=file_id,
-            cloud_reserved_for=self.auth._reserved_for(),
+            cloud_reserved_for=reserved_for(self.auth),
             type="binary",
             url=None,
         )
@@ -337,9 +339,7 @@ class TestRestoring(IdentityCase):
         attachment = self.in_drive(mine)
         for known in (sha1_of(mine), None):
             with self.subTest(known=known):
-                self.set_columns(
-                    attachment, checksum=other.checksum, cloud_sha1=known
-                )
+                self.set_columns(attachment, checksum=other.checksum, cloud_sha1=known)
                 self.forget()
                 self.assertTrue(attachment.restore_from_cloud())
                 self.cr.commit()

@@ -1,9 +1,11 @@
 """Marks in Drive follow their attachment: a lost row is found again where it belongs."""
+
 import hashlib
 from unittest.mock import patch
 
 from odoo.tools import mute_logger
 
+from ..engine.account.identity import reserved_for
 from ..engine.content.metadata import ATTACHMENT, CHECKSUM, RECORD
 from ..engine.outbox import queue
 from ..engine.outbox.deliver import Outbox, deliver
@@ -235,7 +237,9 @@ class TestMarksFollow(MarksCase):
         self.assertEqual(self.process(), 3)
         self.assertEqual(self.emulator.count("files.update"), 3)
         for file_id in ids:
-            owner = files.filtered(lambda a, i=file_id: a.cloud_file_id == i).sorted("id")
+            owner = files.filtered(lambda a, i=file_id: a.cloud_file_id == i).sorted(
+                "id"
+            )
             self.assertMarked(owner[0], file_id)
 
     def test_long_record_is_unmarked(self):
@@ -393,9 +397,7 @@ class TestOwnerOfMarks(MarksCase):
         first.unlink()
         self.assertEqual(len(self.queue()), 1)
         self.update_sql(second, cloud_file_id=file_id, cloud_auth_id=auth_id)
-        self.cr.execute(
-            "DELETE FROM cloud_storage_trash WHERE drive_file_id IS NULL"
-        )
+        self.cr.execute("DELETE FROM cloud_storage_trash WHERE drive_file_id IS NULL")
         self.process()
         self.process()
         self.assertFalse(self.drive_file(file_id)["trashed"])
@@ -417,7 +419,7 @@ class TestOwnerOfMarks(MarksCase):
         target = self.make_account("new@example.com")
         self.make_config(target, models=(), types=(), name="Other")
         self.cr.commit()
-        place = {"cloud_reserved_for": target._reserved_for()}
+        place = {"cloud_reserved_for": reserved_for(target)}
         copy_id = self.emulator.put_file("copy", b"same", owner="new@example.com")
         self.update_sql(first | second, cloud_reserved_id=copy_id, **place)
         first.unlink()
@@ -444,7 +446,10 @@ class TestMarksWhileGoingUp(MarksCase):
         attachment = self.make_attachment(res_id=self.one.id)
         (reserved,) = self.auth._drive_client().generate_ids(1)
         attachment.write(
-            {"cloud_reserved_id": reserved, "cloud_reserved_for": self.auth._reserved_for()}
+            {
+                "cloud_reserved_id": reserved,
+                "cloud_reserved_for": reserved_for(self.auth),
+            }
         )
         attachment.flush()
         self.cr.commit()

@@ -6,6 +6,7 @@ from ..engine import runner
 from ..engine.jobs.migrate import MigrateJob
 from ..engine.jobs.results import Results
 from ..engine.outbox.deliver import deliver
+from ..engine.runner import keep_alive
 from ..engine.transaction import Deadline
 from .test_restore import RestoreCase
 
@@ -93,9 +94,7 @@ class TestMigrate(RestoreCase):
         )
         self.sync()
         self.collect_garbage()
-        self.emulator.fault(
-            "files.copy", times=-1, status=403, reason="cannotCopyFile"
-        )
+        self.emulator.fault("files.copy", times=-1, status=403, reason="cannotCopyFile")
         self.emulator.clear_requests()
         run = self.migrate()
         self.assertEqual((run.state, run.total_success), ("done", 2), run.message)
@@ -212,7 +211,7 @@ class TestMigrate(RestoreCase):
             )
             wizard.action_confirm()
             run = env["cloud_storage.sync.run"].search([("state", "=", "queued")])
-            with run._alive():
+            with keep_alive(run):
                 runner.job_of(run, Deadline()).work()
             env.cr.commit()
 

@@ -5,6 +5,7 @@ import unittest
 from unittest.mock import patch
 
 from ..engine import runner
+from ..engine.runner import is_alive
 from ..engine.transaction import LIVE_LOCK
 from ..models.config import config_actions as buttons
 from . import common_server
@@ -21,7 +22,9 @@ class JobCase(RestoreCase):
     def setUp(self):
         super().setUp()
         if "queue.job" not in self.env:
-            self.skipTest("OCA's queue_job is not there: ODOO_ADDONS names no folder of it")
+            self.skipTest(
+                "OCA's queue_job is not there: ODOO_ADDONS names no folder of it"
+            )
         self.service = self.env["cloud_storage.sync.service"]
         self.addCleanup(self.delete_jobs)
 
@@ -133,7 +136,9 @@ class TestJobs(JobCase):
 
     def test_accounts_go_at_the_same_time(self):
         other = self.make_config(
-            self.make_account("second@example.com"), models=["res.partner"], types=["bin"]
+            self.make_account("second@example.com"),
+            models=["res.partner"],
+            types=["bin"],
         )
         first, second = self.make_attachments(2), self.make_attachments(2, name="a.bin")
         self.contents = {file: file.raw for file in first | second}
@@ -195,7 +200,7 @@ class TestJobs(JobCase):
     def test_cron_and_job_at_once(self):
         files, run = self.long_run(40)
         with self.in_thread(self.service_elsewhere):
-            self.wait_for(lambda: run._is_alive() or self.fresh())
+            self.wait_for(lambda: is_alive(run) or self.fresh())
             self.assertPostponed(self.jobs(*WAITING))
         self.perform_all()
         self.assertEqual((run.state, run.total_processed), ("done", len(files)))
@@ -255,7 +260,9 @@ class TestJobRunner(JobCase):
     @unittest.skipUnless(common_server.can_start(), "no Odoo program is named")
     def test_runner_does_the_work(self):
         other = self.make_config(
-            self.make_account("second@example.com"), models=["res.partner"], types=["bin"]
+            self.make_account("second@example.com"),
+            models=["res.partner"],
+            types=["bin"],
         )
         other.max_parallel_uploads = 1
         theirs = self.make_attachments(30, name="a.bin")

@@ -87,6 +87,33 @@ class TestSummary(RunCase):
         self.assertEqual(synced.ids, sorted(files.ids)[:7])
         self.assertEqual(self.sync(limit=100)["synced"], 13)
 
+    def test_without_a_configuration_the_active_ones(self):
+        other = self.make_config(self.auth, models=("res.company",), name="Other")
+        idle = self.make_config(self.auth, models=("res.users",), is_active=False)
+        self.make_attachments(3)
+        company = self.env.company.id
+        for number in range(2):
+            self.make_attachment(b"%d" % number, model="res.company", res_id=company)
+        self.cr.commit()
+        service = self.env["cloud_storage.sync.service"]
+        summary = service.manual_sync(limit=4)
+        self.assertEqual((summary["synced"], summary["remaining"]), (4, 1))
+        runs = self.env["cloud_storage.sync.run"].browse(summary["run_ids"])
+        self.assertEqual(runs.config_id, self.config | other)
+        self.assertEqual(service.manual_sync()["synced"], 1)
+        self.assertNotIn(idle, runs.config_id)
+
+    def test_limit_of_a_night(self):
+        self.make_attachments(3)
+        self.config._mark_started()
+        self.cr.commit()
+        service = self.env["cloud_storage.sync.service"]
+        self.assertEqual(service.automatic_sync(batch_limit=0)["run_ids"], [])
+        summary = service.automatic_sync(batch_limit=2)
+        self.assertEqual((summary["synced"], summary["remaining"]), (2, 1))
+        with self.assertRaisesRegex(UserError, "negative"):
+            service.automatic_sync(batch_limit=-1)
+
     def test_limit_of_nothing(self):
         self.make_attachments(3)
         summary = self.sync(limit=0)

@@ -1,6 +1,7 @@
 import base64
 import json
 from datetime import timedelta
+from unittest.mock import patch
 
 from psycopg2 import IntegrityError
 
@@ -10,6 +11,7 @@ from odoo.tools import mute_logger
 
 from ..engine import candidates
 from ..engine.candidates import WINDOW
+from ..engine.rules import Clause
 from .common import CloudCase, make_png
 
 TODO_INDEX = "ir_attachment_cloud_waiting_idx"
@@ -112,8 +114,8 @@ class TestSelection(CloudCase):
         partner = self.env["res.partner"].create(
             {"name": "P", "image_1920": base64.b64encode(make_png(64))}
         )
-        field_files = candidates.search(self.env, [("res_model", "=", "res.partner"), ("res_id", "=", partner.id)]
-        )
+        of_partner = [("res_model", "=", "res.partner"), ("res_id", "=", partner.id)]
+        field_files = candidates.search(self.env, of_partner)
         image = field_files.filtered(lambda a: a.res_field == "image_1920")
         self.set_types(("png", 0))
         self.assertFalse(self.goes(image))
@@ -163,6 +165,30 @@ class TestSelection(CloudCase):
         self.assertTrue(attachments[0].sync_to_cloud())
         self.assertEqual(self.sync()["synced"], 1)
         self.assertEqual(attachments.mapped("cloud_sync_status"), ["synced"] * 2)
+
+    def test_clause_of_another_addon(self):
+        """It holds wherever somebody asks what goes, the engine's window included."""
+        service = type(self.env["cloud_storage.sync.service"])
+        clauses = service._clauses
+
+        def extended(self, *args, **kwargs):
+            found = clauses(self, *args, **kwargs)
+            return found + [Clause("is a draft", [("description", "!=", "draft")])]
+
+        draft = self.make_attachment(description="draft")
+        ready = self.make_attachment(description="ready")
+        self.assertTrue(self.goes(draft))
+        with patch.object(service, "_clauses", extended):
+            self.assertFalse(self.goes(draft))
+            self.assertTrue(self.goes(ready))
+            self.assertEqual(candidates.count_waiting(self.config), 1)
+            reasons = candidates.reasons_to_stay(draft | ready, self.config)
+            self.assertEqual(reasons, {draft: "is a draft"})
+            self.assertFalse(draft.sync_to_cloud())
+            self.assertEqual(self.sync()["synced"], 1)
+        self.fresh()
+        self.assertEqual(draft.cloud_sync_status, "local")
+        self.assertEqual(ready.cloud_sync_status, "synced")
 
     def test_missing_content_stays(self):
         attachment = self.make_attachment()

@@ -2,6 +2,7 @@ import os
 from unittest.mock import patch
 
 from ..engine import runner
+from ..engine.runner import keep_alive
 from ..engine.transaction import Deadline
 from .common import CloudCase
 
@@ -44,7 +45,7 @@ class TestTurns(CloudCase):
 
     def test_run_of_another_process_is_left_to_it(self):
         runs = self.automatic_sync(0)
-        with runs[0]._alive():
+        with keep_alive(runs[0]):
             self.automatic_sync(60)
         self.assertEqual(runs.mapped("state"), ["queued", "done"])
 

@@ -8,6 +8,7 @@ from odoo.tools import config
 
 from ..cache.layout import CacheLayout
 from ..engine import runner, transaction, uninstall
+from ..engine.runner import keep_alive
 from ..exceptions import RunBusyError
 from ..hooks import uninstall_hook
 from .odoo_process import OdooShell, database_copy, run_shell, sql
@@ -143,7 +144,9 @@ class TestUninstall(RestoreCase):
         uninstall_hook(self.cr, self.registry)
         self.cr.rollback()  # what others see is committed
         self.env.cache.invalidate()
-        self.assertEqual((link.type, link.url), ("url", "/cloud_storage/file/%d" % file.id))
+        self.assertEqual(
+            (link.type, link.url), ("url", "/cloud_storage/file/%d" % file.id)
+        )
         self.assertEqual((file.type, file.url), ("binary", False))
 
     def test_allowed_while_the_bytes_are_here(self):
@@ -158,9 +161,7 @@ class TestUninstall(RestoreCase):
         contents = files.mapped(lambda a: a.raw.decode())
         cache = self.make_cache_entry()
         with database_copy(self) as name:
-            self.assertEqual(
-                run_shell(REFUSED, name), ["RedirectWarning", "installed"]
-            )
+            self.assertEqual(run_shell(REFUSED, name), ["RedirectWarning", "installed"])
             self.assertEqual(run_shell(FORCED, name), ["UserError", "installed"])
             self.assertEqual(run_shell(LEAVE, name), "left")
             self.assertEqual(self.traces(name), [])
@@ -352,7 +353,9 @@ class TestUninstallAlone(RestoreCase):
         """Who is asked to leave knows who is at work; nothing was changed."""
         run = runner.create_run(self.config, "manual")
         with self.other_transaction() as env:
-            with run.with_env(env)._alive(), patch.object(uninstall, "PAUSE_SECONDS", 1):
+            with keep_alive(run.with_env(env)), patch.object(
+                uninstall, "PAUSE_SECONDS", 1
+            ):
                 self.begin()
                 for leave in (
                     lambda: uninstall_hook(self.cr, self.registry),

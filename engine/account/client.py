@@ -1,4 +1,5 @@
 """From an account to a Drive client."""
+
 import contextlib
 import threading
 
@@ -82,11 +83,11 @@ def drive_client(auth, write=False, rate=None, **options):
         rate = rate or _configured_rate(auth)
     if rate:
         limits.set_rate(rate)
-    pacer = limits.writes if write else limits.reads
+    limiter = limits.writes if write else limits.reads
     return DriveClient(
         source,
         api_root=Credentials(auth).endpoint("google_api_root"),
-        retrier=Retrier(pacer, limits.breaker, **options),
+        retrier=Retrier(limiter, limits.breaker, **options),
         shared_drive_id=auth.shared_drive_id,
         read_only=not write,
     )

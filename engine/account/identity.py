@@ -1,4 +1,5 @@
 """Whose Drive an account is: the same one for as long as files of ours are there."""
+
 import contextlib
 import logging
 
@@ -229,6 +230,15 @@ class Identity:
         rows = self.env["cloud_storage.folder"].sudo().search(domain, limit=FOLDERS)
         made = rules.mapped("drive_folder_id") + rows.mapped("drive_folder_id")
         return list(dict.fromkeys(filter(None, made)))[:FOLDERS]
+
+
+def reserved_for(auth):
+    """Who ids and upload sessions are good for: an account, as who it is now.
+
+    Whoever authorizes it as somebody else can neither see nor go on with what was begun
+    before.
+    """
+    return "%d %s" % (auth.id, auth.account_email or "")
 
 
 def user_values(user):

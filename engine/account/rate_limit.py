@@ -1,4 +1,5 @@
 """One rate limit for an account, whatever the number of processes that work on it."""
+
 import contextlib
 import threading
 
@@ -6,7 +7,7 @@ import psycopg2
 
 from odoo.sql_db import db_connect
 
-from ...drive.retry import Bucket, CircuitBreaker, Pacer
+from ...drive.retry import Bucket, CircuitBreaker, RateLimiter
 
 BURST = 100  # requests that may go at once after a quiet time
 AHEAD = 0.25  # seconds for which a process takes tokens at once
@@ -65,7 +66,9 @@ class SharedBucket(Bucket):
         # READ COMMITTED: who had to wait for the row goes on with what it is now
         cursor = db_connect(self._dbname).cursor(serialized=False)
         with contextlib.closing(cursor) as cr:
-            cr.execute(statement, dict(values, auth=self._auth_id), log_exceptions=False)
+            cr.execute(
+                statement, dict(values, auth=self._auth_id), log_exceptions=False
+            )
             answer = cr.fetchone()[0]
             cr.commit()  # others wait for the row
             return answer
@@ -79,15 +82,15 @@ class Limits:
     """
 
     def __init__(self, dbname, auth_id):
-        self.writes = Pacer(burst=BURST, bucket=SharedBucket(dbname, auth_id))
-        self.reads = Pacer(burst=BURST)
+        self.writes = RateLimiter(burst=BURST, bucket=SharedBucket(dbname, auth_id))
+        self.reads = RateLimiter(burst=BURST)
         self.breaker = CircuitBreaker()
 
     def set_rate(self, rate):
         """Let so many requests go per second from now on."""
-        for pacer in (self.writes, self.reads):
-            if rate != pacer.full_rate:
-                pacer.full_rate = pacer.rate = float(rate)
+        for limiter in (self.writes, self.reads):
+            if rate != limiter.full_rate:
+                limiter.full_rate = limiter.rate = float(rate)
 
 
 def limits_of(auth):

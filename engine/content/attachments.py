@@ -124,7 +124,7 @@ def drop_bytes(env, copies):
         fetch=True,
     )
     attachments = env["ir.attachment"].sudo()
-    for fname in {fname for _id, fname, _size, _sha1 in released if fname}:
+    for fname in {row[1] for row in released if row[1]}:
         attachments._file_delete(fname)
     forget_cached(env, [row[0] for row in released])
     return released

@@ -4,7 +4,7 @@ import time
 from collections import namedtuple
 
 from ..local_files import is_whole, measure
-from ..rows import HERE, LINK
+from ..rows import HERE, LINK, has_proxy_url
 from .metadata import attachment_id, properties_of
 from .questions import client_for_a_question, is_gone
 from .rows import FILESTORE_NAME, each, sha1s_of
@@ -131,5 +131,5 @@ def lacks_content(attachment, client_of=client_for_a_question):
             attachment, client_of
         )
     return bool(
-        attachment.file_size or attachment.store_fname or attachment._has_proxy_url()
+        attachment.file_size or attachment.store_fname or has_proxy_url(attachment)
     )

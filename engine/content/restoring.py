@@ -14,6 +14,7 @@ from ...utils.digests import size_and_digests
 from ..local_files import is_whole, measure, path_of
 from ..reader.content import proven_content
 from ..reader.source import read, save
+from ..rows import has_proxy_url
 from ..translate import Translator
 from .attachments import bring_back
 from .rows import is_known_empty, size_in_drive
@@ -31,14 +32,14 @@ def restore(attachment, client_of=None):
     damaged: they are newer.
 
     :param attachment: a record in superuser mode
-    :param client_of: see :func:`~.reader.content.client_for`
+    :param client_of: see :func:`~..reader.content.client_for`
     :raises CloudFileError: the content can not be had, or does not fit on the disk
     """
     if not _is_intact(attachment):
         _bring_back(attachment, client_of)
     _flush_to_disk(attachment)
     vals = {"cloud_keep_local": True}
-    if attachment._has_proxy_url():
+    if has_proxy_url(attachment):
         vals.update(type="binary", url=False)
     attachment.write(vals)
 
@@ -93,7 +94,7 @@ def _check_room(attachment, size):
 
 
 def _download_to_filestore(attachment, size, sha1, client_of):
-    """Stream the file to its place in the filestore, named after the sha1 it has."""
+    """Stream the file into the filestore, named after the sha1 it has."""
     files = attachment.env["ir.attachment"]
     part = files._full_path("%s/%s" % (PARTS, uuid.uuid4().hex))
     try:
@@ -118,7 +119,7 @@ def _free_name(files, size, sha1):
     """The name in the filestore for a content: its sha1, as Odoo has it.
 
     A damaged file that has this name is somebody's last trace: it stays where it is,
-    and this content gets a place beside it.
+    and this content gets a name beside it.
     """
     fname = "%s/%s" % (sha1[:2], sha1)
     if _is_free_or_same(files._full_path(fname), size, sha1):

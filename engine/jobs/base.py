@@ -113,7 +113,8 @@ class Job:
     def client(self, auth, **options):
         """A client of an account that ends with the job.
 
-        :param options: ``write``, ``rate``, ``tries``: see :func:`..account.client.drive_client`
+        :param options: ``write``, ``rate``, ``tries``: see
+            :func:`..account.client.drive_client`
         :raises UserError: the account can not be used
         """
         return drive_client(
@@ -133,8 +134,13 @@ class Job:
         """Work so many seconds more, from now on."""
         self.deadline = self.limits.deadline = Deadline(seconds)
 
-    def must_pause(self):
-        """Is the time over, did somebody press stop, is the addon about to leave?"""
+    def pause_if_due(self):
+        """End when the time is over, somebody pressed stop, or the addon is about to leave.
+
+        Commits.
+
+        :return: whether nothing new is to be begun
+        """
         self.env.cr.commit()  # the look needs a new snapshot
         if self.run._is_stop_requested():
             self.end(StoppedError("stopped by a user"))
@@ -206,7 +212,7 @@ class FileJob(Job):
         """Run to the end of this slice."""
         self.limits.overtime = None  # a large file is read in one go
         for item in self.items():
-            if self.must_pause():
+            if self.pause_if_due():
                 return
             self._try(item)
             if self.is_ending:
@@ -220,12 +226,12 @@ class FileJob(Job):
         except (DriveError, UserError, OSError) as err:
             self.env.cr.rollback()
             self.env.cache.invalidate()
-            cause = (
+            refusal = (
                 err if isinstance(err, (DriveError, OSError)) else err.__cause__ or err
             )
-            if ends_run(cause):
+            if ends_run(refusal):
                 # what a sentence for people was made of tells more than the sentence
-                self.end(cause if isinstance(cause, StoppedError) else err)
+                self.end(refusal if isinstance(refusal, StoppedError) else err)
                 return
             _logger.info("Run %s: %s failed: %s", self.run.id, item, err)
             error = err

@@ -8,6 +8,7 @@ import contextlib
 
 from ...drive.source import MULTIPART_LIMIT
 from .. import attachments, candidates
+from ..account.identity import reserved_for
 from ..outbox import queue
 from ..rows import HERE, ROW_COLUMNS, SENDABLE, WAITING, Row
 from ..rules import WAITING_DOMAIN
@@ -147,15 +148,17 @@ class Claims:
     def _mark(self, rows):
         if not rows:
             return []
-        place = self.auth._reserved_for()
-        kept = [r for r in rows if r.cloud_reserved_id and r.cloud_reserved_for == place]
+        target = reserved_for(self.auth)
+        kept = [
+            r for r in rows if r.cloud_reserved_id and r.cloud_reserved_for == target
+        ]
         self._give_up([row for row in rows if row not in kept])
         new_ids = iter(self._drive_ids)  # not used up before the commit
         marked = [
             row if row in kept else row._replace(cloud_reserved_id=next(new_ids))
             for row in rows
         ]
-        attachments.mark_pending(self.env.cr, self.run.id, marked, place)
+        attachments.mark_pending(self.env.cr, self.run.id, marked, target)
         return marked
 
     def _give_up(self, rows):

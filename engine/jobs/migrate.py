@@ -17,6 +17,7 @@ from ...drive.source import Source
 from ...drive.upload import own_file, upload, verify
 from .. import attachments, candidates
 from ..account.database import database_uuid
+from ..account.identity import reserved_for
 from ..content.metadata import OURS, app_properties, drive_name, is_neighbours
 from ..folders import ROOT_NAME, Folders
 from ..outbox import queue
@@ -121,18 +122,16 @@ class MigrateJob(AttachmentJob):
         first = candidates.everything(self.env).browse(attachment_id).exists()
         if not first.cloud_file_id or first.cloud_auth_id != self.source_auth:
             return first.browse()  # moved with another row, or changed
-        rows, place = (
-            self._sharers(first.cloud_file_id),
-            self.target_auth._reserved_for(),
-        )
+        rows = self._sharers(first.cloud_file_id)
+        target = reserved_for(self.target_auth)
         begun = rows.filtered("cloud_reserved_id")
-        ours = begun.filtered(lambda a: a.cloud_reserved_for == place)[:1]
+        ours = begun.filtered(lambda a: a.cloud_reserved_for == target)[:1]
         reserved = ours.cloud_reserved_id or self.target.generate_ids(1)[0]
         for other in {(a.cloud_reserved_id, a.cloud_reserved_for) for a in begun}:
-            if other != (reserved, place):
+            if other != (reserved, target):
                 queue.add_given_up(self.env, *other)  # on the way to another account
         rows.filtered(lambda a: a.cloud_reserved_id != reserved).write(
-            {"cloud_reserved_id": reserved, "cloud_reserved_for": place}
+            {"cloud_reserved_id": reserved, "cloud_reserved_for": target}
         )
         return rows
 

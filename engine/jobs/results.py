@@ -7,6 +7,7 @@ from odoo import _
 
 from ...drive.errors import ChecksumError, InvalidRequestError
 from .. import attachments
+from ..account.identity import reserved_for
 from ..outbox import queue
 from ..rows import Uploaded
 
@@ -49,7 +50,7 @@ class Results:
         """Pairs that can be written, and rows that leaned on a file that is let go of.
 
         Whoever takes a file's last attachment away may delete the file: an upload that
-        shares it keeps one of the others in place until its own row is committed, so
+        shares it keeps one of the others as it is until its own row is committed, so
         there always is one that tells that the file is used.
         """
         shared = {o.metadata["id"] for o, _row in pairs if _is_shared(o)}
@@ -125,7 +126,7 @@ class Results:
             forget_id = isinstance(err, (ChecksumError, InvalidRequestError))
             if forget_id:
                 self._forget_sessions([row.id])
-                target = self.auth._reserved_for()
+                target = reserved_for(self.auth)
                 queue.add_given_up(self.env, row.cloud_reserved_id, target)
             attachments.mark_failed(self.env.cr, self.run.id, row.id, err, forget_id)
         failed = [outcome.task.key.id for outcome in outcomes]

@@ -143,14 +143,14 @@ def _completed(client, file):
 
 
 def check_accounts_differ(source, target):
-    """:raises UserError: both are the same place in Drive"""
+    """:raises UserError: both are the same Drive"""
     _ = Translator(target.env)
-    same_place = (
+    is_same_drive = (
         source.account_email
         and source.account_email == target.account_email
         and (source.shared_drive_id or "") == (target.shared_drive_id or "")
     )
-    if source == target or same_place:
+    if source == target or is_same_drive:
         raise UserError(
             _("Source and target are the same account. Choose another one.")
         )

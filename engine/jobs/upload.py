@@ -45,7 +45,10 @@ class UploadJob(Job):
         self.claims = Claims(self.run, self.params.get("ids"))
         self.results, self.duplicates = Results(self.run), Duplicates(self.run)
         self._sessions = deque()
-        self._refused, self._refusals = None, 0  # the last reason, and how often in a row
+        self._refused, self._refusals = (
+            None,
+            0,
+        )  # the last reason, and how often in a row
 
     # -- the loop ------------------------------------------------------------------------
 
@@ -96,10 +99,10 @@ class UploadJob(Job):
             self._look()
 
     def _look(self):
-        """Is the time over, did somebody press stop?"""
+        """End when the time is over or somebody pressed stop."""
         self.limits.overtime = 0
         if not self.is_ending:
-            self.must_pause()
+            self.pause_if_due()
 
     def _drain(self):
         """Let the threads end, and write down what they achieved."""
@@ -222,15 +225,15 @@ class UploadJob(Job):
             return
         if isinstance(err, StoppedError):
             return  # the echo of what ended the run
-        if err.stops_run or self._refuses_all(err):
+        if err.stops_run or self._note_refusal(err):
             self.end(err)
         elif isinstance(err, FolderFullError) and self.claims.try_again(row):
             self.folders.fill(outcome.task.body["parents"][0])
         elif isinstance(err, NotFoundError) and self.claims.try_again(row):
             self.folders.forget()  # its folder was deleted in Drive: make another
 
-    def _refuses_all(self, err):
-        """Whether Drive refuses one file after the other for the same reason.
+    def _note_refusal(self, err):
+        """Count how often in a row Drive refused for the same reason; is it too often?
 
         A reason that nobody knows yet may be about all of them.
         """

@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 
 TRIES = 3  # per request
 #: Postponements (three days) after which a file whose attachment seems to be on its way to
-#: another place is marked all the same: such a move may have been given up.
+#: another account is marked all the same: such a move may have been given up.
 PATIENCE = 12
 
 

@@ -26,7 +26,7 @@ def add(env, auth_id, file_id):
 def add_given_up(env, reserved_id, target):
     """An id that no upload will use any more: what came to be under it can go.
 
-    :param str target: see ``cloud_storage.auth._reserved_for``; unknown where empty
+    :param str target: see :func:`~..account.identity.reserved_for`; unknown where empty
     """
     auth_id = int((target or "0").partition(" ")[0])
     if auth_id:

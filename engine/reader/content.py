@@ -140,9 +140,15 @@ def siblings(attachment, size, sha1):
     env.cr.execute(
         "SELECT id FROM ir_attachment WHERE checksum = %s AND id != %s"
         " AND (store_fname IS NOT NULL OR db_datas IS NOT NULL"
-        " OR cloud_sha1 = checksum AND cloud_file_id != %s)"
+        " OR cloud_sha1 = checksum AND (cloud_file_id, cloud_auth_id) != (%s, %s))"
         " ORDER BY store_fname IS NULL AND db_datas IS NULL, id LIMIT %s",
-        (sha1, attachment.id, attachment.cloud_file_id, MOST_SIBLINGS),
+        (
+            sha1,
+            attachment.id,
+            attachment.cloud_file_id,
+            attachment.cloud_auth_id.id,
+            MOST_SIBLINGS,
+        ),
     )
     for (row_id,) in env.cr.fetchall():
         sibling = env["ir.attachment"].browse(row_id)  # alone: bytes are not prefetched

@@ -13,7 +13,7 @@ from .caches import disk_cache
 
 _logger = logging.getLogger(__name__)
 
-#: Above that a variant is not worth its place (a GIF stays as large as it was).
+#: Above that a variant is not worth its room (a GIF stays as large as it was).
 LARGEST_VARIANT = 256 * 1024
 #: Above that pictures are not decoded while files leave.
 LARGEST_SOURCE = 32 * 1024 * 1024

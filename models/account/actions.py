@@ -1,4 +1,4 @@
-"""Buttons of an account: each turns an error into words."""
+"""Buttons of an account: each turns an error into a sentence."""
 
 from odoo import _, fields, models
 from odoo.exceptions import UserError

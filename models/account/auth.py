@@ -207,15 +207,6 @@ class CloudStorageAuth(models.Model):
             granted = dict.fromkeys(GRANT_FIELDS, False)
             self.sudo().write(dict(granted, state="draft"))
 
-    def _reserved_for(self):
-        """Who ids and upload sessions are good for: this account, as who it is now.
-
-        Whoever authorizes it as somebody else can neither see nor go on with what was
-        begun before.
-        """
-        self.ensure_one()
-        return "%d %s" % (self.id, self.account_email or "")
-
     def unlink(self):
         self.check_access_rights("unlink")
         self._check_unused()

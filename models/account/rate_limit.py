@@ -9,14 +9,14 @@ class CloudStorageRateLimit(models.Model):
     """
 
     _name = "cloud_storage.pace"
-    _description = "Cloud Storage Pace"
+    _description = "Cloud Storage Rate Limit"
     _log_access = False
 
     auth_id = fields.Integer(required=True)
     paid_until = fields.Float(help="Seconds since 1970, by PostgreSQL's clock.")
 
     _sql_constraints = [
-        ("auth_unique", "unique(auth_id)", "An account has one pace."),
+        ("auth_unique", "unique(auth_id)", "An account has one rate limit."),
     ]
 
     def init(self):

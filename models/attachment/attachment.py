@@ -3,6 +3,7 @@ from odoo.exceptions import AccessError, UserError
 
 from ...engine import candidates
 from ...engine.local_files import is_here, is_whole
+from ...engine.rows import has_proxy_url, is_proxy_link
 from ...engine.transaction import share_installation
 from ...utils.constants import PROXY_PATH
 
@@ -172,7 +173,7 @@ class IrAttachment(models.Model):
         """Links of ours whose type or address somebody writes."""
         if vals.keys().isdisjoint(("type", "url")) or "cloud_file_id" in vals:
             return self.browse()
-        return self.browse(self.sudo().filtered(lambda a: a._has_proxy_url()).ids)
+        return self.browse(self.sudo().filtered(has_proxy_url).ids)
 
     def _link_values(self, vals):
         """Type and address of a cloud file follow from where its bytes are.
@@ -220,7 +221,7 @@ class IrAttachment(models.Model):
         """A copy has bytes of its own and no part in the cloud."""
         default = dict(default or {})
         original = self.sudo()
-        if original._is_proxy_link():
+        if is_proxy_link(original):
             default = dict({"type": "binary", "url": False}, **default)
         missing = original.cloud_file_id or (
             original.store_fname and not is_whole(self.env, original)
@@ -247,22 +248,9 @@ class IrAttachment(models.Model):
                 continue
             self.env["cloud_storage.secret"]._wipe(attachment, ["upload_session"])
             vals = dict(LOCAL)
-            if attachment._has_proxy_url():
+            if has_proxy_url(attachment):
                 vals.update(type="binary", url=False)
             attachment.write(vals)
-
-    def _is_proxy_link(self):
-        self.ensure_one()
-        return self.type == "url" and self._has_proxy_url()
-
-    def _has_proxy_url(self):
-        """Whether its address is the proxy's, because it went to the cloud.
-
-        The address of another attachment is a link that a person made.
-        """
-        url = self.url or ""
-        own = "%s%s" % (PROXY_PATH, self._origin.id)
-        return url.startswith(PROXY_PATH) and bool(self.cloud_file_id or url == own)
 
     def _apply_pin(self):
         """Pinned files with local bytes are plain files, unpinned ones links again."""

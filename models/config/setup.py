@@ -141,7 +141,7 @@ class CloudStorageSetup(models.TransientModel):
         return next(filter(None, map(setup._missing, STEPS)), False)
 
     def _missing(self, step):
-        """What a step lacks, in words; False when it is done.
+        """What a step lacks, as a sentence; False when it is done.
 
         :param str step: one of ``STEPS``
         """

@@ -30,9 +30,7 @@ class CloudStorageDashboard(models.Model):
     synced_bytes = fields.Float(
         "Size in the Cloud", compute="_compute_totals", digits=(18, 0)
     )
-    freed_bytes = fields.Float(
-        "Space Freed", compute="_compute_totals", digits=(18, 0)
-    )
+    freed_bytes = fields.Float("Space Freed", compute="_compute_totals", digits=(18, 0))
     pending_files = fields.Integer("Pending", compute="_compute_totals")
     error_files = fields.Integer("Errors", compute="_compute_totals")
     read_count = fields.Integer("Reads", compute="_compute_reads")
@@ -119,7 +117,7 @@ class CloudStorageDashboard(models.Model):
         """Sync the active configuration, as its own button does."""
         service = self.env["cloud_storage.sync.service"]
         config = self.env["cloud_storage.config"].get_active_config()
-        return service._config(config.id).with_env(self.env).action_ask_sync()
+        return service._configs(config.id)[0].with_env(self.env).action_ask_sync()
 
     def action_setup(self):
         """Go on with the guided start."""
@@ -136,7 +134,7 @@ class CloudStorageDashboard(models.Model):
 
     def action_view_errors(self):
         """The files with a problem, by what it is."""
-        context = {"search_default_errors": 1, "search_default_by_cause": 1}
+        context = {"search_default_errors": 1, "search_default_by_error": 1}
         return dict(self._open("ir_attachment_action"), context=context)
 
     def action_view_runs(self):

@@ -7,14 +7,14 @@ class CloudStorageCause(models.Model):
     """Why files have a problem: one row per message, straight from the attachments."""
 
     _name = "cloud_storage.cause"
-    _description = "Cause of Errors"
+    _description = "Error Summary"
     _inherit = CloudStorageMixin._name
     _auto = False
     _order = "files desc, id"
     _rec_name = "message"
 
     status = fields.Selection([("error", "Not Synced"), ("synced", "In the Cloud")])
-    message = fields.Text("Cause")
+    message = fields.Text("Error")
     files = fields.Integer()
     size_bytes = fields.Float("Size", digits=(18, 0))
 

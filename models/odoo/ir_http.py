@@ -4,6 +4,7 @@ import werkzeug.utils
 from odoo import models
 from odoo.http import request
 
+from ...engine.rows import is_proxy_link
 from ...exceptions import CloudFileError
 from ...utils.constants import PROXY_PATH
 
@@ -27,7 +28,7 @@ class IrHttp(models.AbstractModel):
         if query is not None and record._cloud_only():
             url = "%s%d%s" % (PROXY_PATH, record.id, query and "?" + query)
             return 302, url, record.name, record.mimetype, None
-        if record._is_proxy_link():
+        if is_proxy_link(record):
             return None, None, None, record.mimetype, None
         return super()._binary_ir_attachment_redirect_content(record, default_mimetype)
 

@@ -1,5 +1,3 @@
-import contextlib
-import functools
 import json
 import logging
 
@@ -7,8 +5,7 @@ from odoo import _, api, fields, models
 from odoo.tools import human_size
 
 from ...engine import attachments, transaction
-from ...engine.transaction import INSTALLED_LOCK, LIVE_LOCK
-from ...exceptions import RunBusyError
+from ...engine.runner import is_alive
 from ..odoo.cloud_storage_mixin import CloudStorageMixin
 from .log import SYNC_TYPES
 
@@ -99,7 +96,7 @@ class CloudStorageSyncRun(models.Model):
         runs = self.sudo().filtered(lambda run: run.state in UNFINISHED)
         runs.write({"stop_requested": True})
         for run in runs:
-            if not run._is_alive():
+            if not is_alive(run):
                 run._finish("stopped", _("Stopped by %s.", self.env.user.name))
         return True
 
@@ -141,34 +138,6 @@ class CloudStorageSyncRun(models.Model):
         }
 
     # -- for the services ----------------------------------------------------------------
-
-    @contextlib.contextmanager
-    def _alive(self):
-        """Hold the advisory lock of this run, and share the one that the addon is here.
-
-        :raises RunBusyError: another process works on it, or the addon is about to leave
-        """
-        self.ensure_one()
-        with contextlib.ExitStack() as stack:
-            cr = stack.enter_context(contextlib.closing(self.env.registry.cursor()))
-            hold = functools.partial(transaction.session_lock, cr)
-            if not stack.enter_context(hold(INSTALLED_LOCK, shared=True)):
-                raise RunBusyError(
-                    _("Cloud Storage is just being uninstalled: nothing is moved now.")
-                )
-            if not stack.enter_context(hold(LIVE_LOCK, self.id)):
-                raise RunBusyError(_("Another process works on this run already."))
-            yield
-
-    def _is_alive(self):
-        """Whether a process works on this run."""
-        self.ensure_one()
-        return transaction.is_locked(self.env.cr, LIVE_LOCK, self.id)
-
-    @api.model
-    def _alive_runs(self):
-        """The runs that processes work on, in a snapshot of this transaction."""
-        return self.browse(transaction.locked_keys(self.env.cr, LIVE_LOCK)).exists()
 
     def _may_send(self):
         """Whether somebody agreed that the files of this upload run leave.

@@ -22,34 +22,33 @@ class CloudStorageSyncService(models.AbstractModel):
     _inherit = CloudStorageMixin._name
 
     @api.model
-    def manual_sync(self, config_id, limit=DEFAULT_LIMIT):
+    def manual_sync(self, config_id=None, limit=DEFAULT_LIMIT):
         """Sync now, up to ``limit`` files; commits as it goes.
 
-        :param int config_id: id of a ``cloud_storage.config``
+        :param int config_id: id of a ``cloud_storage.config``; the active ones by default
         :param int limit: most files to process; None for all
         :return: ``synced``, ``errors``, ``skipped``, ``remaining``, ``bytes_uploaded``,
             ``bytes_freed``, ``duration_s``, ``run_ids``
         :rtype: dict
         :raises UserError: no configuration, a negative limit, or its account can not be
-            used
+            used; with several of them the run of each tells that
         """
         self._check_manager()
         self = self.sudo()  # folders and the like are nobody's
-        config = self._config(config_id)
-        if limit is False:
-            limit = None  # which is what XML-RPC makes of it
-        if limit is not None and limit < 0:
-            raise UserError(_("The limit of a sync can not be negative: %s.", limit))
-        if limit == 0:
-            none = self.env["cloud_storage.sync.run"]
-            return none._summary(remaining=candidates.count_waiting(config))
-        config._mark_started()
-        run = runner.create_run(config, "manual", limit or 0)
-        runner.work(run, runner.call_deadline())
-        return run._summary(remaining=candidates.count_waiting(config))
+        configs, limit = self._configs(config_id), self._limit(limit)
+        runs = self.env["cloud_storage.sync.run"]
+        for config in configs if limit != 0 else ():
+            config._mark_started()
+            left = limit and limit - sum(runs.mapped("total_processed"))
+            if left is None or left > 0:
+                run = runner.create_run(config, "manual", left or 0)
+                work = runner.work if len(configs) == 1 else runner.work_in_background
+                work(run, runner.call_deadline())
+                runs |= run
+        return runs._summary(remaining=sum(map(candidates.count_waiting, configs)))
 
     @api.model
-    def automatic_sync(self):
+    def automatic_sync(self, batch_limit=None):
         """Continue the runs that wait, then sync every active configuration.
 
         Those that nobody started yet are left alone: see ``started_on``.
@@ -57,11 +56,24 @@ class CloudStorageSyncService(models.AbstractModel):
         Works in slices: what does not fit before the worker's time limit goes on in the
         background.
 
+        :param int batch_limit: most files to process of a configuration; None for all
+        :return: as :meth:`manual_sync`
         :rtype: dict
+        :raises UserError: a negative limit
         """
         self._check_manager()
         env = self.sudo().env  # folders and the like are nobody's
-        return background.work_in_turn(env, background.started_configs(env))
+        limit, configs = self._limit(batch_limit), background.started_configs(env)
+        return background.work_in_turn(env, configs if limit != 0 else configs[:0], limit)
+
+    @api.model
+    def _limit(self, limit):
+        """:raises UserError: it is negative"""
+        if limit is None or limit is False:  # which is what XML-RPC makes of it
+            return None
+        if limit < 0:
+            raise UserError(_("The limit of a sync can not be negative: %s.", limit))
+        return limit
 
     @api.model
     def _work_on_queue(self):
@@ -70,16 +82,20 @@ class CloudStorageSyncService(models.AbstractModel):
         return background.work_in_turn(env, env["cloud_storage.config"])
 
     @api.model
-    def _config(self, config_id):
-        """:raises UserError: there is no such configuration"""
-        config = self.env["cloud_storage.config"].sudo().browse(config_id or 0).exists()
-        if not config:
+    def _configs(self, config_id=None):
+        """:raises UserError: there is none, or not this one"""
+        configs = self.env["cloud_storage.config"].sudo()
+        if config_id is None or config_id is False:  # as an empty recordset has it
+            configs = configs.search([("is_active", "=", True)], order="id")
+        else:
+            configs = configs.browse(config_id).exists()
+        if not configs:
             raise UserError(
                 _(
                     "There is no active configuration: create one first, with an account."
                 )
             )
-        return config
+        return configs
 
     # -- single files --------------------------------------------------------------------
 
@@ -90,8 +106,7 @@ class CloudStorageSyncService(models.AbstractModel):
         :return: those that are in the cloud afterwards
         :raises UserError: there is no configuration, or its account can not be used
         """
-        config = self.env["cloud_storage.config"].sudo().get_active_config()
-        return sync_chosen(self._config(config.id), attachments)
+        return sync_chosen(self._configs()[0], attachments)
 
     @api.model
     def _sync_file(self, attachment):
@@ -142,7 +157,7 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _clauses(self, config, with_state=True, reader=None, rules=None):
-        """What an attachment must fulfil to go: see :func:`..engine.rules.clauses`.
+        """What an attachment must fulfil to go: see :func:`...engine.rules.clauses`.
 
         Everything asks here, so a clause that an extension adds holds everywhere.
 
@@ -152,7 +167,7 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _jobs(self):
-        """What works on a run, by its ``sync_type``: see :mod:`..engine.jobs`.
+        """What works on a run, by its ``sync_type``: see :mod:`...engine.jobs`.
 
         :rtype: dict
         """
@@ -164,7 +179,7 @@ class CloudStorageSyncService(models.AbstractModel):
     def _get_google_drive_service(self, auth):
         """The Drive v3 service of google-api-python-client for an account.
 
-        For the thread that calls; see :mod:`..drive.client` for many threads. Where the
+        For the thread that calls; see :mod:`...drive.client` for many threads. Where the
         account must not be changed (a copy of its database) it can only read.
 
         :raises UserError: the account can not be used
@@ -174,7 +189,7 @@ class CloudStorageSyncService(models.AbstractModel):
 
     @api.model
     def _execute_with_backoff(self, func, auth=None):
-        """Call ``func()``, repeated as Google asks for (:mod:`..drive.retry`)."""
+        """Call ``func()``, repeated as Google asks for (:mod:`...drive.retry`)."""
         auth = auth or self.env["cloud_storage.config"].get_active_config().auth_id
         client = auth._drive_client()
         return client.retrier.call(lambda: client.guard(func))

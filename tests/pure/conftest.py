@@ -38,6 +38,7 @@ _make_package()
 # by path: ``cloud_storage.tests`` would import the Odoo tests
 Emulator = _load("cloud_storage.tests_emulator", "tests/emulator.py").Emulator
 collision = _load("cloud_storage.tests_collision", "tests/collision.py")
+readme_walks = _load("cloud_storage.tests_readme_walks", "tests/readme_walks.py")
 
 
 @pytest.fixture(scope="session")

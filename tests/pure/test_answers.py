@@ -31,7 +31,7 @@ from cloud_storage.drive.errors import (
     TransientError,
     from_response,
 )
-from cloud_storage.drive.retry import CircuitBreaker, Pacer, Retrier
+from cloud_storage.drive.retry import CircuitBreaker, RateLimiter, Retrier
 from cloud_storage.drive.source import Source
 from cloud_storage.drive.upload import upload
 
@@ -99,7 +99,7 @@ def line():
 @pytest.fixture(scope="module")
 def client(line):
     breaker = CircuitBreaker(threshold=10**9)
-    retrier = Retrier(Pacer(10**9), breaker, tries=1, sleep=lambda seconds: None)
+    retrier = Retrier(RateLimiter(10**9), breaker, tries=1, sleep=lambda seconds: None)
     root = "http://127.0.0.1:%d/" % line.server_port
     return DriveClient(Token(), root, retrier, timeout=2)
 

@@ -126,7 +126,7 @@ class ReconcileJob(Job):
         """:param int limit: of ``writes``, where it ends"""
         for number, difference in enumerate(differences):
             is_spent = limit is not None and self.counts["writes"] >= limit
-            if is_spent or self.must_pause() or not self._try(repairs, difference):
+            if is_spent or self.pause_if_due() or not self._try(repairs, difference):
                 self.counts["left"] += len(differences) - number
                 return
 

@@ -11,6 +11,7 @@ from ...content.proof import DAMAGED, PROVEN, prove
 from ...content.rows import NO_CONTENT, is_known_empty, size_in_drive
 from ...local_files import is_here, is_whole
 from ...outbox import queue
+from ...rows import is_proxy_link
 from ...transaction import retrying
 
 FIXED, FLAGGED, NOTED = "fixed", "flagged", "noted"
@@ -60,7 +61,7 @@ class RowRepairs:
             lambda a: (a.cloud_sync_status, a.cloud_error_message) != ("error", message)
         )
         todo.write({"cloud_sync_status": "error", "cloud_error_message": message})
-        here = todo.filtered(lambda a: a._is_proxy_link() and is_here(a))
+        here = todo.filtered(lambda a: is_proxy_link(a) and is_here(a))
         here.write({"type": "binary", "url": False})  # fit for another upload
         return FLAGGED if todo else None
 

@@ -72,7 +72,7 @@ class UnusedFiles:
         if self.relink_needed:
             self.counts["errors"] += len(files)
             return []
-        if self._must_keep(overdue):
+        if self._keep_lacking(overdue):
             return []
         return [Difference("unused", file, []) for file in overdue]
 
@@ -82,8 +82,8 @@ class UnusedFiles:
         )
         return fields.Datetime.now() - first_seen >= timedelta(days=days)
 
-    def _must_keep(self, overdue):
-        """Whether files stay because an attachment lacks its content."""
+    def _keep_lacking(self, overdue):
+        """Keep all files while an attachment lacks its content; tell whether one does."""
         waiting = self.env["cloud_storage.trash"].sudo()
         queued = waiting.search_count(
             [("drive_file_id", "!=", False), ("auth_id", "=", self.auth.id)]

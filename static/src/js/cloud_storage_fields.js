@@ -24,7 +24,7 @@ odoo.define("cloud_storage.fields", function (require) {
     });
 
     /**
-     * The progress of a run: a bar and words, refreshed while the run is alive.
+     * The progress of a run: a bar and a text, refreshed while the run is alive.
      *
      * The view needs the fields `is_unfinished` and `progress_text` as well.
      */
@@ -42,7 +42,7 @@ odoo.define("cloud_storage.fields", function (require) {
 
         _render: function () {
             const percent = Math.round(this.value || 0);
-            const words = this.recordData.progress_text || percent + " %";
+            const text = this.recordData.progress_text || percent + " %";
             this.$el.empty().append(
                 $("<div/>", {
                     class: "progress",
@@ -50,9 +50,9 @@ odoo.define("cloud_storage.fields", function (require) {
                     "aria-valuemin": 0,
                     "aria-valuemax": 100,
                     "aria-valuenow": percent,
-                    "aria-valuetext": words,
+                    "aria-valuetext": text,
                 }).append($("<div/>", {class: "progress-bar"}).width(percent + "%")),
-                $("<small/>", {text: words})
+                $("<small/>", {text: text})
             );
             this._watch();
         },

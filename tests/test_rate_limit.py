@@ -1,4 +1,4 @@
-from ..drive.retry import Pacer
+from ..drive.retry import RateLimiter
 from ..engine.account.rate_limit import BURST, SharedBucket, limits_of
 from .common import CloudCase
 from .odoo_process import OdooShell
@@ -16,9 +16,9 @@ class TestPace(CloudCase):
 
     def test_rate_over_all_threads(self):
         waits = []
-        pacer = Pacer(rate=10, burst=5, clock=lambda: 0.0)
+        limiter = RateLimiter(rate=10, burst=5, clock=lambda: 0.0)
         for _i in range(25):
-            waits.append(pacer.reserve())
+            waits.append(limiter.reserve())
         self.assertEqual(waits[:5], [0] * 5)
         self.assertAlmostEqual(waits[-1], 2.0)
 
@@ -26,15 +26,15 @@ class TestPace(CloudCase):
         self.config.requests_per_second = 3
         self.make_attachment()
         self.sync()
-        pacer = limits_of(self.auth).writes
-        self.assertEqual((pacer.full_rate, pacer.burst), (3.0, 100))
+        limiter = limits_of(self.auth).writes
+        self.assertEqual((limiter.full_rate, limiter.burst), (3.0, 100))
 
     def test_configured_rate_holds_for_every_kind_of_run(self):
         self.config.requests_per_second = 3
         self.config.action_reconcile()
         self.env["cloud_storage.sync.service"].automatic_sync()
-        pacer = limits_of(self.auth).writes
-        self.assertEqual(pacer.full_rate, 3.0)
+        limiter = limits_of(self.auth).writes
+        self.assertEqual(limiter.full_rate, 3.0)
 
     def test_two_processes(self):
         self.config.requests_per_second = RATE
@@ -50,15 +50,15 @@ class TestPace(CloudCase):
     # -- the tokens ----------------------------------------------------------------------
 
     def other_process(self, rate=10, burst=BURST):
-        """A pacer as another process has one."""
+        """A limiter as another process has one."""
         bucket = SharedBucket(self.cr.dbname, self.auth.id)
-        return Pacer(rate=rate, burst=burst, bucket=bucket)
+        return RateLimiter(rate=rate, burst=burst, bucket=bucket)
 
     def test_tokens_are_shared(self):
         one, two = self.other_process(burst=20), self.other_process(burst=20)
-        waits = [pacer.reserve() for _i in range(30) for pacer in (one, two)]
+        waits = [limiter.reserve() for _i in range(30) for limiter in (one, two)]
         self.assertEqual(waits[:20], [0] * 20)
-        alone = Pacer(rate=10, burst=20, clock=lambda: 0.0)
+        alone = RateLimiter(rate=10, burst=20, clock=lambda: 0.0)
         expected = [alone.reserve() for _i in range(60)][-1]
         self.assertLess(waits[-1], expected * 1.1)
         self.assertGreater(waits[-1], expected * 0.5, "each had tokens of its own")
@@ -75,12 +75,12 @@ class TestPace(CloudCase):
         self.assertEqual(limits_of(self.auth).reads.reserve(), 0)
 
     def test_without_the_database_each_goes_on_by_itself(self):
-        pacer = Pacer(10, burst=5, bucket=SharedBucket("no such database", 1))
-        waits = [pacer.reserve() for _i in range(20)]
+        limiter = RateLimiter(10, burst=5, bucket=SharedBucket("no such database", 1))
+        waits = [limiter.reserve() for _i in range(20)]
         self.assertEqual(waits[:4], [0] * 4)
         self.assertGreater(waits[-1], 1)
-        pacer.slow_down(retry_after=50)
-        self.assertGreater(pacer.reserve(), 40)
+        limiter.slow_down(retry_after=50)
+        self.assertGreater(limiter.reserve(), 40)
 
     def test_clock_that_was_set_back(self):
         self.cr.execute(
