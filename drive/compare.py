@@ -39,6 +39,11 @@ def compare(metadata, size, sha1=None, md5=None):
     return UNKNOWN
 
 
+def has_sha1(metadata, sha1):
+    """Whether Drive says that a file has a sha1 which is known."""
+    return bool(sha1) and metadata.get("sha1Checksum") == sha1
+
+
 def is_trashed(metadata):
     """Whether a file in Drive is in its trash, or may be: Drive did not say."""
     return metadata.get("trashed") is not False

@@ -6,7 +6,7 @@ import uuid
 from odoo.exceptions import AccessError, UserError
 
 from ..engine import uninstall
-from ..engine.account.identity import reserved_for
+from ..engine.account.identity import Identity, reserved_for
 from ..exceptions import CloudFileError
 from .common import CloudCase
 from .test_identity import IdentityCase, sha1_of
@@ -115,6 +115,22 @@ class TestSizesOfNothing(IdentityCase):
             attachment.raw  # pylint: disable=pointless-statement
         with self.assertRaises(CloudFileError):
             attachment.restore_from_cloud()
+
+    def test_wrong_size(self):
+        """The sha1 tells that it is the file: nothing is flagged, and a night heals it."""
+        for size in (3, 4000):
+            with self.subTest(size=size):
+                attachment, content = self.without_size(size)
+                with self.assertRaises(CloudFileError) as caught:
+                    attachment.raw  # pylint: disable=pointless-statement
+                self.assertEqual(caught.exception.http_status, 503)
+                self.fresh()
+                self.assertFalse(attachment.cloud_error_message)
+                self.env["cloud_storage.sync.service"].reconcile_cloud_references(0)
+                self.fresh()
+                self.assertEqual(attachment.cloud_sync_status, "synced")
+                self.forget()
+                self.assertEqual(attachment.raw, content)
 
     def test_empty_file(self):
         attachment = self.in_drive(b"")
@@ -457,6 +473,36 @@ class TestOddRowsAtNight(IdentityCase):
         self.config.delete_local_after_sync = True
         self.nights()
         self.assertOwn(files, contents)
+
+    def in_the_wrong_account(self):
+        """Two share a file; the row of one names an account that can not see it."""
+        content = uuid.uuid4().bytes
+        first, second = files = self.made([content, content])
+        self.config.delete_local_after_sync = True
+        self.assertEqual(self.sync()["synced"], 2)
+        self.assertEqual(first.cloud_file_id, second.cloud_file_id)
+        self.collect(files)
+        other = self.make_account("second@example.com")
+        other.granted_to = Identity(other).working_grantee()
+        self.set_columns(second, cloud_auth_id=other.id)
+        self.forget()
+        return first, second, content
+
+    def test_account_that_can_not_see_the_file(self):
+        first, second, content = self.in_the_wrong_account()
+        self.assertEqual(second.raw, content)
+        self.forget()
+        self.assertTrue(second.restore_from_cloud())
+        self.cr.commit()
+        self.assertOwn(second, [content])
+
+    def test_account_that_can_not_see_the_file_at_night(self):
+        first, second, content = self.in_the_wrong_account()
+        self.nights()
+        self.assertEqual(second.cloud_sync_status, "synced")
+        self.assertEqual(second.cloud_auth_id, self.auth)
+        self.assertFalse(self.drive_file(first.cloud_file_id)["trashed"])
+        self.assertOwn(first | second, [content, content])
 
     def test_one_id_in_two_accounts(self):
         other = self.make_account("second@example.com")

@@ -2,7 +2,7 @@
 
 from collections import namedtuple
 
-from ...drive.compare import OTHER
+from ...drive.compare import OTHER, has_sha1
 from .. import candidates
 from ..local_files import is_whole, measure
 from .attachments import bring_back, set_fname
@@ -74,10 +74,11 @@ def _fits(content, row, sha1):
 
 def _find_in_drive(row, sha1, siblings, client_of):
     for sibling in siblings:
-        if sibling.cloud_file_id in (False, row.cloud_file_id):
+        place = (sibling.cloud_file_id, sibling.cloud_auth_id.id)
+        if not all(place) or place == (row.cloud_file_id, row.cloud_auth_id):
             continue
         file = file_of(sibling, client_of)
-        is_same = file and file.get("sha1Checksum") == sha1
+        is_same = file and has_sha1(file, sha1)
         if is_same and compare_known(file, row) != OTHER:
             return Source(None, None, sibling.cloud_auth_id, file, None)
     return None

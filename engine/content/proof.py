@@ -3,11 +3,11 @@
 import hashlib
 import logging
 
-from ...drive.compare import OTHER, SAME, UNKNOWN, compare, size_of
+from ...drive.compare import OTHER, SAME, UNKNOWN, compare, has_sha1, size_of
 from ...drive.download import Download
 from ...drive.errors import DriveError, StoppedError
 from ..local_files import Content
-from .rows import NO_CONTENT, size_in_drive
+from .rows import NO_CONTENT, is_known_empty, size_in_drive
 
 _logger = logging.getLogger(__name__)
 
@@ -37,22 +37,31 @@ def judge(file, row):
 def compare_known(file, row):
     """Compare a file of Drive with what a row knows of it, the checksum left out.
 
-    Where it knows no size, its digests alone have to tell.
+    Its digests alone have to tell where it knows no size, and where its sha1 is that of
+    the file: then the size is wrong.
 
     :param row: as above
     :return: as above
     """
     size, digests = size_in_drive(row), (row.cloud_sha1, row.cloud_md5)
-    if size is None:
+    if size is None or has_sha1(file, row.cloud_sha1):
         size = size_of(file)
-        if size == 0:
-            return OTHER if any(digests) else UNKNOWN
+    if size == 0 and not is_known_empty(row):
+        return OTHER if any(digests) else UNKNOWN
     return compare(file, size, *digests)
 
 
 def is_complete(file):
     """Whether an answer of Drive had all that a comparison needs."""
     return bool(file.get("sha1Checksum")) and size_of(file) is not None
+
+
+def content_of(file):
+    """Size and sha1 of a file, see :func:`~.rows.known_content`.
+
+    :rtype: tuple[int, str]
+    """
+    return size_of(file), file.get("sha1Checksum")
 
 
 def read_content(client, file_id, size):

@@ -11,7 +11,7 @@ NO_CONTENT = (None, False, "", EMPTY_SHA1)
 FILESTORE_NAME = re.compile(r"[0-9a-f]{2}/([0-9a-f]{40})")
 COLUMNS = (
     "id name res_model res_id res_field create_date store_fname checksum file_size"
-    " cloud_file_id cloud_md5 cloud_sha1 cloud_size_bytes cloud_sync_status"
+    " cloud_file_id cloud_auth_id cloud_md5 cloud_sha1 cloud_size_bytes cloud_sync_status"
     " cloud_error_message has_data"
 )
 SELECTED = COLUMNS.replace(" ", ", ").replace(

@@ -6,7 +6,7 @@ from odoo import SUPERUSER_ID
 from odoo.exceptions import UserError
 
 from ...drive.answers import noise
-from ...drive.compare import COMPARE_FIELDS, OTHER, compare, size_of
+from ...drive.compare import COMPARE_FIELDS, OTHER, compare, has_sha1, size_of
 from ...drive.download import CHANGED
 from ...drive.errors import (
     ChecksumError,
@@ -140,9 +140,15 @@ def siblings(attachment, size, sha1):
     env.cr.execute(
         "SELECT id FROM ir_attachment WHERE checksum = %s AND id != %s"
         " AND (store_fname IS NOT NULL OR db_datas IS NOT NULL"
-        " OR cloud_sha1 = checksum AND cloud_file_id != %s)"
+        " OR cloud_sha1 = checksum AND (cloud_file_id, cloud_auth_id) != (%s, %s))"
         " ORDER BY store_fname IS NULL AND db_datas IS NULL, id LIMIT %s",
-        (sha1, attachment.id, attachment.cloud_file_id, MOST_SIBLINGS),
+        (
+            sha1,
+            attachment.id,
+            attachment.cloud_file_id,
+            attachment.cloud_auth_id.id,
+            MOST_SIBLINGS,
+        ),
     )
     for (row_id,) in env.cr.fetchall():
         sibling = env["ir.attachment"].browse(row_id)  # alone: bytes are not prefetched
@@ -171,7 +177,10 @@ def confirmed(client, file_id, size, sha1, err):
         file = client.get(file_id, fields=COMPARE_FIELDS)
     except DriveError as refusal:
         return refusal
-    return ChecksumError(CHANGED) if compare(file, size, sha1) == OTHER else noise()
+    # with another size and that sha1 it is the row that is wrong, for the comparison with
+    # Drive to mend
+    is_other = compare(file, size, sha1) == OTHER and not has_sha1(file, sha1)
+    return ChecksumError(CHANGED) if is_other else noise()
 
 
 def explained(attachment, err):

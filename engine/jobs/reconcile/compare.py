@@ -16,7 +16,7 @@ from ...content import rows as content_rows
 from ...content.attachments import note_sha1s
 from ...content.lost import has_intact_bytes
 from ...content.metadata import DATABASE, drive_name, is_neighbours, properties_of
-from ...content.proof import is_complete, judge
+from ...content.proof import content_of, is_complete, judge
 from ...content.rows import is_settled, known_content, size_in_drive
 from ...outbox import queue
 from ...transaction import retrying
@@ -152,7 +152,7 @@ class Comparison:
         self._proven += [
             (row.id, file["id"], file["sha1Checksum"], size_of(file))
             for row in by_verdict[SAME]
-            if not known_content(row) and file.get("sha1Checksum")
+            if is_complete(file) and known_content(row) != content_of(file)
         ]
         found = self._unknown_differences(file, by_verdict[UNKNOWN])
         if by_verdict[OTHER]:
