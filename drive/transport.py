@@ -216,6 +216,6 @@ def _serve(tasks):
         del task
         try:
             outcome.set_result(func())
-        except BaseException as err:  # pylint: disable=broad-except
+        except BaseException as err:  # noqa: B036  # pylint: disable=broad-except
             outcome.set_exception(err)  # it is raised where the answer is waited for
         del func, outcome

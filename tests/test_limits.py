@@ -5,6 +5,7 @@ request, wait, page and block.
 """
 
 import ast
+import functools
 import os
 import pathlib
 import time
@@ -96,7 +97,7 @@ class TestLimits(RunCase):
                 client = self.client_of(job)
                 self.emulator.fault(route, delay_ms=LONG * 1000)
                 with self.stop_soon(job):
-                    self.assertGivenUp(lambda: CALLS[name](client))
+                    self.assertGivenUp(functools.partial(CALLS[name], client))
                 self.emulator.clear_faults()
 
     def test_stop_in_the_middle_of_a_wait(self):
@@ -113,7 +114,8 @@ class TestLimits(RunCase):
                 client = self.client_of(job)
                 self.emulator.fault("files.get", times=-1, **fault)
                 job.extend(1)
-                self.assertGivenUp(lambda: client.get("any"), OutOfTimeError)
+                get = functools.partial(client.get, "any")
+                self.assertGivenUp(get, OutOfTimeError)
                 self.emulator.clear_faults()
 
     def test_stop_between_two_pages(self):
