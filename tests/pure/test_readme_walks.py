@@ -1,6 +1,7 @@
 """The walks in README are ways through the code as it is."""
 
 import ast
+import itertools
 import pathlib
 import re
 
