@@ -207,12 +207,12 @@ class TestConditions(IdentityCase):
 
     def test_sha1_of_another_file_is_not_noted(self):
         attachment = self.make_in("both")
-        proven = [(attachment.id, attachment.cloud_file_id, OTHER)]
+        proven = [(attachment.id, attachment.cloud_file_id, OTHER, 5)]
         note_sha1s(self.env, proven)
         self.assertNotEqual(self.row(attachment, "cloud_sha1")[0], OTHER)
         for file_id, sha1 in ((attachment.cloud_file_id, OTHER), ("another", None)):
             self.changed(attachment, cloud_sha1=None)
-            note_sha1s(self.env, [(attachment.id, file_id, OTHER)])
+            note_sha1s(self.env, [(attachment.id, file_id, OTHER, 5)])
             self.assertEqual(self.row(attachment, "cloud_sha1")[0], sha1)
 
     def test_rows_that_changed_are_not_moved_to_the_copy(self):

@@ -19,8 +19,9 @@ class IrConfigParameter(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        self._check_cloud_storage_endpoints([vals.get("key") for vals in vals_list])
         parameters = super().create(vals_list)
-        # afterwards: a key may be a default as well
+        # once more: a key may be a default as well
         self._check_cloud_storage_endpoints(parameters.mapped("key"))
         return parameters
 
