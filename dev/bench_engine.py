@@ -76,7 +76,7 @@ for extension, count, size in given["loads"]:
         file_type_ids=[(0, 0, dict(extension=extension))])).id
     for number in range(count):
         env["ir.attachment"].create(dict(
-            name="%d.%s" % (number, extension), raw=os.urandom(size),
+            name="%d.%s" % (number, extension), raw=b"\0" + os.urandom(size - 1),
             res_model="res.partner", res_id=1))
         env.cache.invalidate()
 env.cr.commit()
