@@ -202,10 +202,6 @@ class DriveClient:
             )
         )
 
-    def trash(self, file_id):
-        """Put a file in the trash; it can be taken out for 30 days."""
-        return self.update(file_id, trashed=True)
-
     def delete(self, file_id):
         """Delete a file for good, past the trash."""
         return self.execute(self.files.delete(fileId=file_id, supportsAllDrives=True))

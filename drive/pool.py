@@ -32,7 +32,7 @@ Outcome = namedtuple("Outcome", "task metadata sha1 md5 error duration")
 
 
 class StopSignal:
-    """Tells threads to stop, also those that wait."""
+    """Tells threads to stop."""
 
     def __init__(self):
         self._event = threading.Event()
@@ -45,10 +45,6 @@ class StopSignal:
         """:raises StoppedError: after :meth:`set`"""
         if self._event.is_set():
             raise StoppedError("stopped")
-
-    def sleep(self, seconds):
-        """Wait, until it is time to stop at the latest."""
-        self._event.wait(seconds)
 
 
 class UploadPool:

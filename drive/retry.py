@@ -21,6 +21,7 @@ RECOVERY = 1.05  # factor by which each success raises a lowered rate
 MAX_TRIES = 6
 BASE_DELAY = 1.0  # seconds
 MAX_DELAY = 64.0  # seconds
+LOOK_SECONDS = 0.25  # how often it is asked whether to go on waiting
 BREAKER_THRESHOLD = 12  # consecutive failed calls over all threads
 BREAKER_COOLDOWN = 60.0  # seconds
 
@@ -161,7 +162,7 @@ class Retrier:
     :param should_stop: called around each wait, and for each block that is read; raises to
         give up early. It is there as ``check`` for whoever else takes his time, and
         ``can_stop`` tells whether it was given
-    :param sleep: waits that many seconds, or less when it is time to stop
+    :param sleep: waits that many seconds
     """
 
     def __init__(
@@ -214,7 +215,10 @@ class Retrier:
         self._pause(max(delay, err.retry_after or 0.0))
 
     def _pause(self, seconds):
+        """Wait, in steps where there is somebody to ask whether to go on."""
         self.check()
-        if seconds > 0:
-            self._sleep(seconds)
+        while seconds > 0:
+            step = min(seconds, LOOK_SECONDS) if self.can_stop else seconds
+            self._sleep(step)
+            seconds -= step
             self.check()

@@ -20,6 +20,7 @@ from googleapiclient.errors import HttpError
 
 from .answers import noise
 from .errors import AuthError, ReadOnlyError, TransientError, from_response
+from .retry import LOOK_SECONDS
 
 NETWORK_ERRORS = (
     OSError,
@@ -28,7 +29,6 @@ NETWORK_ERRORS = (
     requests.RequestException,
 )
 
-LOOK_SECONDS = 0.25  # how often it is asked whether to go on waiting
 #: What httplib2 raises for some headers and bodies (an empty one that is called gzip).
 CONFUSED = (ValueError, LookupError, TypeError, AttributeError)
 

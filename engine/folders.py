@@ -42,7 +42,7 @@ class Folders:
         folder["count"] += 1
         if folder["count"] > MAX_ITEMS:
             del self._known[key]
-            return self._overflow(rule, month, folder)
+            return self._overflow(rule, month)
         return folder["id"]
 
     def fill(self, folder_id):
@@ -125,7 +125,7 @@ class Folders:
             row.write({"drive_folder_id": folder_id, "item_count": 0})
         return {"id": folder_id, "count": row.item_count, "row": row}
 
-    def _overflow(self, rule, month, full):
+    def _overflow(self, rule, month):
         """A folder beside the full one takes the rest."""
         with self._lock():
             stem = month or rule.drive_folder_name

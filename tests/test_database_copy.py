@@ -210,7 +210,7 @@ class TestBinding(CopyCase):
             files.create(body={"name": "from a copy"}).execute()
         client = self.auth._drive_client()
         with self.assertRaises(ReadOnlyError):
-            client.trash("any")
+            client.update("any", trashed=True)
         with self.assertRaises(ReadOnlyError):
             client.session().post(client.api_root + "upload/drive/v3/files")
 

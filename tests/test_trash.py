@@ -1,3 +1,5 @@
+import time
+
 from odoo.exceptions import UserError
 
 from ..engine.outbox.deliver import deliver
@@ -58,6 +60,16 @@ class TestTrash(ContentCase):
         wizard._transient_vacuum()
         self.assertFalse(attachment.exists())
         self.assertEqual(self.process(), 1)
+
+    def test_a_long_wait_ends_with_the_deadline(self):
+        """What Google asks to wait may be longer than anybody has time."""
+        self.in_drive().unlink()
+        self.cr.commit()
+        self.emulator.fault("files.get", times=-1, status=429, retry_after=60)
+        started = time.monotonic()
+        self.assertEqual(deliver(self.env, Deadline(1)), 0)
+        self.assertLess(time.monotonic() - started, 20)
+        self.assertEqual(self.queue().attempts, 0)  # it was not refused
 
     def test_outage(self):
         attachment = self.in_drive()

@@ -65,7 +65,7 @@ def drive_client(auth, write=False, rate=None, **options):
     :param auth: a ``cloud_storage.auth`` record
     :param bool write: it is going to change Drive; else it can not
     :param float rate: requests per second; its configuration's by default
-    :param options: ``tries``, ``should_stop``, ``sleep`` of the
+    :param options: ``tries``, ``should_stop`` of the
         :class:`~...drive.retry.Retrier`
     :rtype: DriveClient
     :raises UserError: switched off, not authorized, not active or a copied database (the

@@ -50,19 +50,6 @@ class Limits(StopSignal):
         if self.overtime is not None and self.deadline.is_over_by(self.overtime):
             raise OutOfTimeError("out of time")
 
-    def sleep(self, seconds):
-        """Wait, until it is time to end at the latest.
-
-        :raises StoppedError: it is
-        """
-        until = time.monotonic() + seconds
-        while True:
-            self.check()
-            left = until - time.monotonic()
-            if left <= 0:
-                return
-            super().sleep(min(left, LOOK_SECONDS))
-
     def _look(self):
         """Has Stop been pressed? Looks every half second, in its own transaction."""
         with self._lock:
@@ -117,9 +104,7 @@ class Job:
             :func:`..account.client.drive_client`
         :raises UserError: the account can not be used
         """
-        return drive_client(
-            auth, should_stop=self.limits.check, sleep=self.limits.sleep, **options
-        )
+        return drive_client(auth, should_stop=self.limits.check, **options)
 
     def quick_client(self, auth):
         """As :meth:`client`, for what is asked in passing of any account: it soon gives up.

@@ -201,7 +201,7 @@ class CloudStorageAuth(models.Model):
         :param bool write: it is going to change Drive (refused on a copied database);
             a client that is not refuses to
         :param float rate: requests per second; its configuration's by default
-        :param options: ``tries``, ``should_stop``, ``sleep`` of the
+        :param options: ``tries``, ``should_stop`` of the
             :class:`~...drive.retry.Retrier`
         :rtype: ...drive.client.DriveClient
         :raises UserError: switched off, not authorized, not active or a copied database

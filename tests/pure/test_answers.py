@@ -118,7 +118,7 @@ CALLS = {
     "get_many": lambda c: c.get_many(["an-id", "other"]),
     "update": lambda c: c.update("an-id", name="b"),
     "move": lambda c: c.move("an-id", "a", ["b"]),
-    "trash": lambda c: c.trash("an-id"),
+    "trash": lambda c: c.update("an-id", trashed=True),
     "delete": lambda c: c.delete("an-id"),
     "copy": lambda c: c.copy("an-id"),
     "list": lambda c: list(c.list("q")),
