@@ -1,11 +1,17 @@
 import os
 from datetime import datetime, timedelta
+from unittest.mock import patch
 
 from odoo.exceptions import AccessError
+from odoo.sql_db import PoolError
+from odoo.tools import mute_logger
 
+from ..engine import runner
 from ..engine.account.database import database_uuid
 from .common import CloudCase
 from .common_content import ContentCase
+
+ACCOUNTS = "odoo.addons.cloud_storage.engine.jobs.reconcile.accounts"
 
 
 class ReconcileCase(CloudCase):
@@ -363,6 +369,23 @@ class TestReconcileManners(ReconcileCase):
         self.emulator.fault("files.get", times=-1, status=429)
         self.reconcile()
         self.assertUntouched(files)
+
+    def test_account_that_can_not_even_begin_stops_no_other(self):
+        """Its run was seen by nobody yet when the database gave no connection."""
+        second = self.make_account("second@example.com")
+        self.cr.commit()
+        tried, keep_alive = [], runner.keep_alive
+
+        def refusing(run):
+            tried.append(run._get_params()["auth_id"])
+            if len(tried) == 1:
+                raise PoolError("The Connection Pool Is Full")
+            return keep_alive(run)
+
+        with patch.object(runner, "keep_alive", refusing), mute_logger(ACCOUNTS):
+            report = self.reconcile()
+        self.assertEqual(tried, [self.auth.id, second.id])
+        self.assertEqual(report["errors"], 1)
 
     def test_run_reports(self):
         files = self.synced(3, keep=False)

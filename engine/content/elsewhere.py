@@ -74,8 +74,8 @@ def _fits(content, row, sha1):
 
 def _find_in_drive(row, sha1, siblings, client_of):
     for sibling in siblings:
-        place = (sibling.cloud_file_id, sibling.cloud_auth_id.id)
-        if not all(place) or place == (row.cloud_file_id, row.cloud_auth_id):
+        own = (sibling.cloud_file_id, sibling.cloud_auth_id.id)
+        if not all(own) or own == (row.cloud_file_id, row.cloud_auth_id):
             continue
         file = file_of(sibling, client_of)
         is_same = file and has_sha1(file, sha1)

@@ -50,6 +50,9 @@ def _reconcile_account(auth, deadline, budget, rows_left, report):
         # whatever is wrong with one account
         _logger.exception("Account %s was not reconciled", auth.id)
         _fail(run, err)
+    if not run.exists():
+        report["errors"] += 1
+        return
     report["checked"] += run.total_processed
     report["fixed"] += run.total_success - before
     report["missing"] += run.total_missing
@@ -61,7 +64,8 @@ def _fail(run, err):
     run.env.cr.rollback()
     run.env.cache.invalidate()
     message = _("Internal error: %s", err)
-    retrying(run.env, lambda: runner.fail_run(run, message))
+    if run.exists():  # else it failed before anybody saw it
+        retrying(run.env, lambda: runner.fail_run(run, message))
 
 
 def _run_of(auth, **params):

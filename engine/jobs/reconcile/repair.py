@@ -114,7 +114,7 @@ class Repairs:
         if not ids or not config.is_active:
             return
         try:
-            again = runner.create_run(config, "single", ids=ids)
+            again = runner.new_run(config, "single", ids=ids)
             runner.work(again, self.job.deadline)
         except UserError as err:
             _logger.warning("Not uploaded again: %s", err)
