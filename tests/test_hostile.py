@@ -351,23 +351,10 @@ class TestReservedIds(IdentityCase):
     """An id that a row reserved may have become somebody else's file."""
 
     def test_file_of_another_database(self):
-        content = uuid.uuid4().bytes
-        attachment = self.make_in("both", content)
-        file_id = attachment.cloud_file_id
-        self.set_columns(
-            attachment,
-            cloud_file_id=None,
-            cloud_sync_status="pending",
-            cloud_reserved_id=file_id,
-            cloud_reserved_for=reserved_for(self.auth),
-            type="binary",
-            url=None,
-        )
-        self.forget_queue()
+        attachment, file_id, content = self.interrupted()
         self.emulator.edit_file(
             file_id, appProperties={"odoo_db": "of a neighbour", "odoo_attachment": "1"}
         )
-        self.config.delete_local_after_sync = True
         self.sync()
         self.sync()
         self.fresh()

@@ -47,6 +47,24 @@ class IdentityCase(ContentCase):
         self.cr.commit()
         return self.env["ir.attachment"].union(*files)
 
+    def interrupted(self):
+        """Uploaded, and the process died before that was written down."""
+        content = uuid.uuid4().bytes
+        attachment = self.make_in("both", content)
+        file_id = attachment.cloud_file_id
+        self.set_columns(
+            attachment,
+            cloud_file_id=None,
+            cloud_sync_status="pending",
+            cloud_reserved_id=file_id,
+            cloud_reserved_for=reserved_for(self.auth),
+            type="binary",
+            url=None,
+        )
+        self.forget_queue()
+        self.config.delete_local_after_sync = True
+        return attachment, file_id, content
+
     def assertOwn(self, attachments, contents):
         """Each has its own bytes, whatever cache or copy they come from."""
         self.collect(attachments)
@@ -162,24 +180,6 @@ class TestUploading(IdentityCase):
         self.set_columns(attachment, cloud_size_bytes=0)
         self.forget()
         self.assertEqual(attachment.raw, content)
-
-    def interrupted(self):
-        """Uploaded, and the process died before that was written down."""
-        content = uuid.uuid4().bytes
-        attachment = self.make_in("both", content)
-        file_id = attachment.cloud_file_id
-        self.set_columns(
-            attachment,
-            cloud_file_id=None,
-            cloud_sync_status="pending",
-            cloud_reserved_id=file_id,
-            cloud_reserved_for=reserved_for(self.auth),
-            type="binary",
-            url=None,
-        )
-        self.forget_queue()
-        self.config.delete_local_after_sync = True
-        return attachment, file_id, content
 
     def test_copy_of_an_interrupted_run_in_the_trash(self):
         attachment, file_id, content = self.interrupted()
