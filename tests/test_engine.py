@@ -242,6 +242,18 @@ class TestRelease(CloudCase):
         self.assertEqual(self.emulator.count("batch"), 2)
         self.assertEqual(self.emulator.count("files.list"), 0)
 
+    def test_a_thousand_files_cost_ten_requests(self):
+        self.config.write({"max_parallel_uploads": 16, "requests_per_second": 1000})
+        self.config.delete_local_after_sync = False
+        files = self.make_attachments(1000)
+        self.assertEqual(self.sync(limit=None)["synced"], 1000)
+        self.config.delete_local_after_sync = True
+        self.cr.commit()
+        before = self.emulator.http_count()
+        self.release()
+        self.assertLessEqual(self.emulator.http_count() - before, 10)
+        self.assertFalse(any(files.mapped("store_fname")))
+
     def test_release_belongs_to_its_configuration(self):
         self.config.delete_local_after_sync = False
         by_model = self.make_attachments(1)
